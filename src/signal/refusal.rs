@@ -72,7 +72,9 @@ impl Refusal {
         match self {
             Refusal::BadRequest => (400, "bad-request", "The request is not valid HTTP/1.1."),
             Refusal::BadOffer => (400, "bad-offer", "The body is not a WebRTC offer that can be read."),
-            Refusal::NotDataChannels => (400, "not-data-channels", "The offer must have data channels, and no audio or video."),
+            Refusal::NotDataChannels => {
+                (400, "not-data-channels", "The offer must have data channels, and no audio or video.")
+            }
             Refusal::ForeignHost => (403, "foreign-host", "Open this page by an address that the server printed."),
             Refusal::ForeignOrigin => (403, "foreign-origin", "Only the server's own page may connect."),
             Refusal::NotFound => (404, "not-found", "There is nothing at this address."),
@@ -81,7 +83,11 @@ impl Refusal {
             Refusal::LengthRequired => (411, "length-required", "A body needs one plain Content-Length."),
             Refusal::BodyTooLarge => (413, "body-too-large", "The body is larger than 64 KiB."),
             Refusal::NotJson => (415, "not-json", "The body must be application/json."),
-            Refusal::TooManyFromAddress => (429, "too-many-from-address", "There are too many connections from this device. Close a tab and try again."),
+            Refusal::TooManyFromAddress => (
+                429,
+                "too-many-from-address",
+                "There are too many connections from this device. Close a tab and try again.",
+            ),
             Refusal::HeadTooLarge => (431, "head-too-large", "The request head is larger than 16 KiB."),
             Refusal::Internal => (500, "internal", "The server made a mistake."),
             Refusal::Full => (503, "full", "The server is full. Try again in a moment."),
@@ -128,3 +134,29 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocol_document_has_the_same_table() {
+        let document = include_str!("../../docs/PROTOCOL.md");
+        let listed: Vec<(u16, &str)> = document
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| ")?.split(" | ");
+                Some((cells.next()?.parse().ok()?, cells.next()?.trim_matches('`')))
+            })
+            .collect();
+        let ours: Vec<(u16, &str)> = Refusal::ALL.iter().map(|refusal| (refusal.status(), refusal.code())).collect();
+        assert_eq!(listed, ours);
+    }
+
+    #[test]
+    fn the_body_is_the_contract() {
+        let json: serde_json::Value = serde_json::from_str(&Refusal::Full.to_json()).unwrap();
+        assert_eq!(json["error"]["code"], "full");
+        assert!(json["error"]["message"].as_str().is_some_and(|m| m.ends_with('.')));
+    }
+}

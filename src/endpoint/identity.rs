@@ -1,0 +1,68 @@
+//! What every `Rtc` of an endpoint shares (certificate, crypto, settings), and the ICE credentials that none shares.
+
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+use str0m::config::DtlsVersion;
+use str0m::{DATAGRAM_MTU_TARGET, IceCreds, Rtc, RtcConfig};
+
+use super::limits::{RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX};
+use super::sctp_tap::{EmptyMark, tapped_crypto};
+use crate::signal::MESSAGE_BYTES_MAX;
+
+/// Characters of a ufrag. It is how a first datagram finds its peer, so it must be unique: 6 bits each, 96 in all.
+const UFRAG_CHARS: usize = 16;
+
+/// Characters of an ICE password: 144 bits, above the 128 of RFC 8839, section 5.4.
+const PASSWORD_CHARS: usize = 24;
+
+const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+#[derive(Debug)]
+pub(super) struct Identity {
+    config: RtcConfig,
+    mark: EmptyMark,
+    // ChaCha12: str0m's own credentials come from `fastrand`, which is not for secrets.
+    rng: StdRng,
+}
+
+impl Identity {
+    pub(super) fn new(seed: [u8; 32]) -> Identity {
+        let mut rng = StdRng::from_seed(seed);
+        let mut random = [0; 16];
+        rng.fill_bytes(&mut random);
+        let mark = EmptyMark::new(random);
+
+        let crypto = tapped_crypto(mark, DATAGRAM_MTU_TARGET);
+        // One certificate for all: set-up is cheaper, and Firefox dislikes many with one issuer and serial.
+        let certificate =
+            crypto.dtls_provider.generate_certificate().expect("aws-lc-rs generates certificates without input");
+        let config = RtcConfig::new()
+            .set_crypto_provider(crypto.into())
+            .set_dtls_cert(certificate)
+            .set_dtls_version(DtlsVersion::Auto)
+            .clear_codecs()
+            .set_sctp_max_message_size(MESSAGE_BYTES_MAX as u32)
+            // str0m refuses a write beyond this. Our own two bounds are tighter, so it never does.
+            .set_sctp_max_buffered_amount(RELIABLE_WINDOW_BYTES + UNRELIABLE_BACKLOG_BYTES_MAX + 2 * MESSAGE_BYTES_MAX);
+        Identity { config, mark, rng }
+    }
+
+    pub(super) fn mark(&self) -> EmptyMark {
+        self.mark
+    }
+
+    /// A new `Rtc` and the ufrag by which the browser's first datagram will name it.
+    pub(super) fn rtc(&mut self, now: Instant) -> (Box<Rtc>, String) {
+        let credentials = IceCreds { ufrag: self.ice_string(UFRAG_CHARS), pass: self.ice_string(PASSWORD_CHARS) };
+        let ufrag = credentials.ufrag.clone();
+        let rtc = self.config.clone().set_local_ice_credentials(credentials).build(now);
+        // About 10 KB, which nobody should move around.
+        (Box::new(rtc), ufrag)
+    }
+
+    fn ice_string(&mut self, chars: usize) -> String {
+        (0..chars).map(|_| char::from(ICE_CHARS[self.rng.random_range(0..ICE_CHARS.len())])).collect()
+    }
+}

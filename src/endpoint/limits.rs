@@ -1,0 +1,96 @@
+//! How many peers, and how much of anything one peer may have.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+/// How many peers an endpoint takes. Each count includes peers that have not joined yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Peers overall. A peer costs about 70 KiB, so the default of 256 stays under 20 MiB.
+    pub peers_max: usize,
+    /// Peers from one address (IPv6: from one /64, which one host has to itself). The default of 32 lets a class
+    /// behind one router in, and nobody take every place.
+    pub peers_per_address_max: usize,
+    /// Peers that are not open yet, overall. The default of 64 is what a full classroom makes in one second.
+    pub pending_max: usize,
+    /// Peers that are not open yet, from one address.
+    pub pending_per_address_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { peers_max: 256, peers_per_address_max: 32, pending_max: 64, pending_per_address_max: 16 }
+    }
+}
+
+impl Limits {
+    /// No cap per address, and 4,096 peers: for measuring with many peers from one machine.
+    pub const fn relaxed() -> Limits {
+        Limits { peers_max: 4096, peers_per_address_max: 4096, pending_max: 4096, pending_per_address_max: 4096 }
+    }
+}
+
+/// From the offer until both channels are open. A browser needs 10 ms to 1 s; after 10 s of silence its own checks have
+/// given up too.
+pub(super) const OPENING_MAX: Duration = Duration::from_secs(10);
+
+/// Source addresses remembered for one peer. A browser uses one, and a few while ICE compares paths.
+pub(super) const SOURCES_MAX: usize = 8;
+
+/// DTLS datagrams held until ICE connects. A ClientHello is one or two; Firefox repeats it after 50 ms.
+pub(super) const EARLY_DATAGRAMS_MAX: usize = 8;
+
+/// Bytes of messages held between a peer's first open channel and its second. One message of full size and change.
+pub(super) const EARLY_MESSAGE_BYTES_MAX: usize = 512 * 1024;
+
+/// Channels that one peer may open over its life. It needs two.
+pub(super) const CHANNELS_OPENED_MAX: usize = 64;
+
+/// SCTP stream ids from this one on are ignored. Browsers number from 0 up; str0m keeps state for every id it sees and
+/// walks it on each poll.
+pub(super) const STREAM_IDS_MAX: u16 = 64;
+
+/// Bytes waiting for one peer in our own reliable queue, beyond what SCTP holds: four messages of full size.
+pub(super) const RELIABLE_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Reliable bytes handed to SCTP and not yet acknowledged. 128 KiB is 10 Gbit/s at a LAN's 0.1 ms and 50 Mbit/s at a
+/// busy Wi-Fi's 20 ms; sctp-proto walks all of it on each poll, so more costs CPU.
+pub(super) const RELIABLE_WINDOW_BYTES: usize = 128 * 1024;
+
+/// Unreliable bytes handed to SCTP and not yet acknowledged. Acknowledgements take up to 200 ms, so this is 320 KB/s
+/// on a quiet link; past it the link is behind and the message would be stale.
+pub(super) const UNRELIABLE_BACKLOG_BYTES_MAX: usize = 64 * 1024;
+
+/// A deadline that the transport asks for again at once would make the caller spin; it waits this long at least.
+pub(super) const WAKE_AGAIN_MIN: Duration = Duration::from_millis(1);
+
+/// Steps of one drain of an `Rtc`. The largest honest one, 256 KiB of fragments, takes a few hundred.
+pub(super) const DRAIN_STEPS_MAX: usize = 100_000;
+
+/// Whose share an address counts against: the address itself, or the /64 of an IPv6 one.
+pub(super) fn share_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_host_has_one_share() {
+        let share = |text: &str| share_of(text.parse().unwrap());
+        assert_eq!(share("2001:db8::1"), share("2001:db8::2:3"));
+        assert_ne!(share("2001:db8::1"), share("2001:db8:0:1::1"));
+        assert_eq!(share("::ffff:192.0.2.1"), share("192.0.2.1"));
+        assert_ne!(share("192.0.2.1"), share("192.0.2.2"));
+    }
+}

@@ -1,0 +1,331 @@
+//! Every WebRTC peer behind one UDP port, sans-IO: no socket, no clock, no thread, no randomness of its own.
+//!
+//! [`Endpoint`] takes the time, datagrams, offers and a seed as arguments, and is polled for what to send, what happened
+//! and when to come back. `crate::server` drives it with real sockets; the tests drive it with nothing at all.
+
+mod channel;
+mod deadline;
+mod event;
+mod id;
+mod identity;
+mod limits;
+mod message;
+mod peer;
+mod queue;
+mod route;
+mod sctp_tap;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use str0m::change::SdpOffer;
+use str0m::{Candidate, Rtc};
+
+pub use channel::Channel;
+pub use deadline::Why;
+pub use event::{Event, Reason, SendOutcome};
+pub use id::PeerId;
+pub use limits::Limits;
+pub use message::{Data, Payload};
+
+use crate::signal::{Answer, Offer, Refusal};
+use deadline::Deadlines;
+use identity::Identity;
+use peer::{Datagram, Ended, Peer};
+use route::{Kind, Routes};
+
+/// A datagram to send, by the UDP socket that owns `from`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmit {
+    /// Our address, as the browser knows it.
+    pub from: SocketAddr,
+    /// The browser's.
+    pub to: SocketAddr,
+    /// At most about 1,300 bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Counts since the endpoint began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Datagrams that belong to no peer: strangers, and the last words of peers that left.
+    pub datagrams_unrouted: u64,
+    /// Peers that were dropped before both channels were open.
+    pub peers_never_open: u64,
+    /// Panics inside one peer's transport. Each is a bug, and ended that peer alone.
+    pub panics: u64,
+}
+
+/// Every peer behind one UDP port.
+///
+/// Drive it in one shape, with times that never go back: one input (`handle_offer`, `handle_datagram`,
+/// `handle_timeout`) or one command (`send`, `disconnect`), then [`poll_transmit`](Endpoint::poll_transmit) and
+/// [`poll_event`](Endpoint::poll_event) until both are `None`, then wait until the next input or until
+/// [`poll_timeout`](Endpoint::poll_timeout). What is polled stays queued until it is taken, so a caller that stops
+/// polling while it goes on feeding grows the queues.
+///
+/// Nothing here blocks, and nothing that a peer sends makes it panic or grow past [`Limits`] and the bounds in
+/// `endpoint/limits.rs`.
+pub struct Endpoint {
+    limits: Limits,
+    identity: Identity,
+    next_peer: PeerId,
+    peers: BTreeMap<PeerId, Peer>,
+    routes: Routes,
+    deadlines: Deadlines,
+    /// For each share of the address space (see `limits::share_of`): peers, and those of them not open.
+    shares: BTreeMap<IpAddr, Share>,
+    pending: usize,
+    out: Outbox,
+    stats: Stats,
+}
+
+#[derive(Debug, Default)]
+struct Share {
+    peers: usize,
+    pending: usize,
+}
+
+/// Where peers put what they have to say.
+#[derive(Debug, Default)]
+struct Outbox {
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+}
+
+impl Endpoint {
+    /// An endpoint without peers. `seed` must come from the system's CSPRNG: the ICE passwords are drawn from it.
+    /// (DTLS draws its keys from its own.) Takes about 25 ms once in a process, to start the cryptography.
+    pub fn new(limits: Limits, seed: [u8; 32]) -> Endpoint {
+        Endpoint {
+            limits,
+            identity: Identity::new(seed),
+            next_peer: PeerId::first(),
+            peers: BTreeMap::new(),
+            routes: Routes::default(),
+            deadlines: Deadlines::default(),
+            shares: BTreeMap::new(),
+            pending: 0,
+            out: Outbox::default(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Answers an offer that came from `address`. `facing` are our own UDP addresses that the browser may reach, the one
+    /// by which it reached us first; the answer lists them in this order.
+    ///
+    /// The peer exists from here on, since its first datagram may overtake the answer. It is dropped, without an event,
+    /// if its channels are not open within 10 s.
+    pub fn handle_offer(
+        &mut self,
+        now: Instant,
+        offer: &Offer,
+        address: IpAddr,
+        facing: &[SocketAddr],
+    ) -> Result<Answer, Refusal> {
+        self.admit(address)?;
+        let (mut rtc, ufrag) = self.identity.rtc(now);
+        let sdp = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
+            self.stats.panics += 1;
+            Err(Refusal::Internal)
+        })?;
+
+        let id = self.next_peer;
+        self.next_peer = id.next();
+        let mark = self.identity.mark();
+        let peer = Peer::new(id, rtc, ufrag.clone(), address, offer.message_bytes_max(), mark, now);
+        self.routes.add_ufrag(ufrag, id);
+        self.deadlines.set(id, None, peer.deadline());
+        self.peers.insert(id, peer);
+        let share = self.shares.entry(limits::share_of(address)).or_default();
+        share.peers += 1;
+        share.pending += 1;
+        self.pending += 1;
+        self.with_peer(id, |peer, out| peer.handle_timeout(now, out));
+        Ok(Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec() })
+    }
+
+    fn admit(&self, address: IpAddr) -> Result<(), Refusal> {
+        let Limits { peers_max, peers_per_address_max, pending_max, pending_per_address_max } = self.limits;
+        let (peers, pending) =
+            self.shares.get(&limits::share_of(address)).map_or((0, 0), |share| (share.peers, share.pending));
+        if peers >= peers_per_address_max || pending >= pending_per_address_max {
+            return Err(Refusal::TooManyFromAddress);
+        }
+        if self.peers.len() >= peers_max || self.pending >= pending_max {
+            return Err(Refusal::Full);
+        }
+        Ok(())
+    }
+
+    /// Takes one datagram. `to` is the local address that it came to, never an unspecified one: ICE compares it with the
+    /// candidates of the answer.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let datagram = Datagram { from, to, bytes };
+        let Some(id) = self.route(now, datagram) else {
+            self.stats.datagrams_unrouted += 1;
+            return;
+        };
+        self.with_peer(id, |peer, out| peer.handle_datagram(now, datagram, out));
+    }
+
+    fn route(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<PeerId> {
+        let known = self.routes.at(datagram.from);
+        let named = match Kind::of(datagram.bytes) {
+            Kind::Stun => self.routes.named_by(datagram.bytes),
+            Kind::Dtls => None,
+            Kind::Other => return None,
+        };
+        let Some(named) = named.filter(|named| known != Some(*named)) else { return known };
+
+        // A request from a new address, or from one that was another peer's: whoever knows the password owns it.
+        let peer = self.peers.get_mut(&named)?;
+        if !peer.proves(now, datagram) {
+            return None;
+        }
+        let pushed_out = peer.add_source(datagram.from);
+        if let Some(source) = pushed_out {
+            self.routes.release(source, named);
+        }
+        if let Some(previous) = self.routes.claim(datagram.from, named)
+            && let Some(previous) = self.peers.get_mut(&previous)
+        {
+            previous.remove_source(datagram.from);
+        }
+        Some(named)
+    }
+
+    /// Lets every peer whose deadline has passed do what it waited for.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.deadlines.due(now) {
+            self.with_peer(id, |peer, out| peer.handle_timeout(now, out));
+        }
+    }
+
+    /// Sends a message, or says why not. Never blocks and never queues without bound.
+    pub fn send<'a>(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        channel: Channel,
+        payload: impl Into<Payload<'a>>,
+    ) -> SendOutcome {
+        let payload = payload.into();
+        let mut outcome = SendOutcome::Gone;
+        self.with_peer(peer, |peer, out| {
+            outcome = peer.send(now, channel, payload, out)?;
+            Ok(())
+        });
+        outcome
+    }
+
+    /// Ends a peer: tells its browser, and reports [`Event::Left`] if it had joined. Unknown ids are ignored.
+    pub fn disconnect(&mut self, now: Instant, peer: PeerId, reason: Reason) {
+        self.with_peer(peer, |peer, out| {
+            peer.close(now, out);
+            Err(Ended(reason))
+        });
+    }
+
+    /// The peers that have joined and not left, in the order of their offers.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.iter().filter(|(_, peer)| peer.is_open()).map(|(id, _)| *id)
+    }
+
+    /// Every peer, also those that have not joined yet.
+    pub fn all_peers(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.keys().copied()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.out.transmits.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.out.events.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Endpoint::handle_timeout), and what for. `None` while there are no peers.
+    pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
+        self.deadlines.next()
+    }
+
+    /// Counts since the beginning.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// One mutation of one peer, with everything that follows from it: its deadline, its counts, its end.
+    fn with_peer(&mut self, id: PeerId, mutate: impl FnOnce(&mut Peer, &mut Outbox) -> Result<(), Ended>) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let was_open = peer.is_open();
+        let deadline_before = peer.deadline();
+        let out = &mut self.out;
+        // A bug in one peer's transport must not end the others. What it leaves half done is dropped with the peer.
+        let result = catch_unwind(AssertUnwindSafe(|| mutate(peer, out))).unwrap_or_else(|_| {
+            self.stats.panics += 1;
+            Err(Ended(Reason::Failed))
+        });
+        let is_open = peer.is_open();
+        if is_open && !was_open {
+            self.pending -= 1;
+            if let Some(share) = self.shares.get_mut(&limits::share_of(peer.address())) {
+                share.pending -= 1;
+            }
+        }
+        match result {
+            Ok(()) => self.deadlines.set(id, deadline_before, peer.deadline()),
+            Err(Ended(reason)) => {
+                self.deadlines.set(id, deadline_before, None);
+                self.remove(id, reason);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: PeerId, reason: Reason) {
+        let Some(peer) = self.peers.remove(&id) else { return };
+        self.routes.remove_ufrag(peer.ufrag());
+        for source in peer.sources() {
+            self.routes.release(source, id);
+        }
+        let address = limits::share_of(peer.address());
+        if let Some(share) = self.shares.get_mut(&address) {
+            share.peers -= 1;
+            if !peer.is_open() {
+                share.pending -= 1;
+            }
+            if share.peers == 0 {
+                self.shares.remove(&address);
+            }
+        }
+        if peer.is_open() {
+            self.out.events.push_back(Event::Left { peer: id, reason });
+        } else {
+            self.pending -= 1;
+            self.stats.peers_never_open += 1;
+            tracing::debug!(peer = %id, ?reason, "never opened");
+        }
+    }
+}
+
+/// Gives the offer to a new `Rtc`, with our addresses as candidates, and returns the SDP of the answer.
+fn accept(rtc: &mut Rtc, offer: &Offer, facing: &[SocketAddr]) -> Result<String, Refusal> {
+    for address in facing {
+        if let Ok(candidate) = Candidate::host(*address, "udp") {
+            rtc.add_local_candidate(candidate);
+        }
+    }
+    let offer = SdpOffer::from_sdp_string(&offer.to_sdp()).map_err(|error| {
+        tracing::warn!(%error, "an offer that we wrote ourselves cannot be read");
+        Refusal::BadOffer
+    })?;
+    let answer = rtc.sdp_api().accept_offer(offer).map_err(|error| {
+        tracing::info!(%error, "an offer cannot be accepted");
+        Refusal::BadOffer
+    })?;
+    Ok(answer.to_sdp_string())
+}

@@ -1,0 +1,10 @@
+//! Signalling: the body of `POST ./connect` becomes an [`Offer`], an [`Answer`] becomes the body of the response, and a
+//! [`Refusal`] says why not. Pure text in, plain types out; past this module there are only offers that can be used.
+
+mod answer;
+mod offer;
+mod refusal;
+
+pub use answer::Answer;
+pub use offer::{MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError};
+pub use refusal::Refusal;
