@@ -189,10 +189,13 @@ impl Endpoint {
         if let Some(source) = pushed_out {
             self.routes.release(source, named);
         }
-        if let Some(previous) = self.routes.claim(datagram.from, named)
-            && let Some(previous) = self.peers.get_mut(&previous)
-        {
-            previous.remove_source(datagram.from);
+        if let Some(previous) = self.routes.claim(datagram.from, named) {
+            // A browser whose only address now belongs to another connection is no more: what we sent it would disturb
+            // the new one.
+            self.with_peer(previous, |peer, _| {
+                peer.remove_source(datagram.from);
+                if peer.sources().next().is_none() { Err(Ended(Reason::TimedOut)) } else { Ok(()) }
+            });
         }
         Some(named)
     }

@@ -1,0 +1,178 @@
+//! A LAN without a LAN: one `Endpoint` and any number of in-process browsers on virtual time. Datagrams take
+//! [`Lan::delay`] each way and nothing else happens to them, unless a test takes them out by hand.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use patchcord::{Channel, Data, Endpoint, Event, Limits, Offer, PeerId, Refusal, Transmit};
+
+use crate::browser::Browser;
+
+/// Our address in every test.
+pub const SERVER: &str = "192.0.2.1:8080";
+
+/// Index of a browser in its LAN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrowserId(pub usize);
+
+pub struct Lan {
+    pub now: Instant,
+    pub endpoint: Endpoint,
+    pub browsers: Vec<Browser>,
+    pub events: Vec<Event>,
+    /// One way.
+    pub delay: Duration,
+    in_flight: VecDeque<(Instant, Transmit)>,
+}
+
+impl Lan {
+    pub fn new() -> Lan {
+        Lan::with(Limits::default())
+    }
+
+    pub fn with(limits: Limits) -> Lan {
+        Lan {
+            // The only reading of a clock in these tests: an `Instant` cannot be made from nothing.
+            now: Instant::now(),
+            endpoint: Endpoint::new(limits, [7; 32]),
+            browsers: Vec::new(),
+            events: Vec::new(),
+            delay: Duration::from_millis(1),
+            in_flight: VecDeque::new(),
+        }
+    }
+
+    /// A browser at an address of its own, which has offered and been answered.
+    pub fn add(&mut self, channels: &[&str]) -> Result<BrowserId, Refusal> {
+        let id = BrowserId(self.browsers.len());
+        let address = SocketAddr::new([192, 0, 2, 10 + id.0 as u8].into(), 40_000 + id.0 as u16);
+        self.add_at(address, channels)
+    }
+
+    pub fn add_at(&mut self, address: SocketAddr, channels: &[&str]) -> Result<BrowserId, Refusal> {
+        let (mut browser, offer) = Browser::offer(self.now, address, channels);
+        let offer = Offer::parse_sdp(&offer).expect("str0m's offer is one we can read");
+        let answer = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[SERVER.parse().unwrap()])?;
+        browser.accept(self.now, &answer);
+        self.browsers.push(browser);
+        self.collect();
+        Ok(BrowserId(self.browsers.len() - 1))
+    }
+
+    /// A browser whose two channels are open, and its id on our side.
+    pub fn join(&mut self) -> (BrowserId, PeerId) {
+        let id = self.add(&["ro", "uu"]).expect("there is room");
+        let joined = self.events.len();
+        let in_time =
+            self.run_until(Duration::from_secs(5), |lan| lan.events.len() > joined && lan.browsers[id.0].is_open());
+        assert!(in_time, "the browser does not get in");
+        match self.events[joined] {
+            Event::Joined { peer, address } => {
+                assert_eq!(address, self.browsers[id.0].address.ip());
+                (id, peer)
+            }
+            ref other => panic!("{other:?} before Joined"),
+        }
+    }
+
+    pub fn browser(&mut self, id: BrowserId) -> &mut Browser {
+        &mut self.browsers[id.0]
+    }
+
+    pub fn receive(&mut self, from: SocketAddr, datagram: &[u8]) {
+        self.endpoint.handle_datagram(self.now, from, SERVER.parse().unwrap(), datagram);
+        self.collect();
+    }
+
+    /// Takes what everyone has to say: datagrams onto the wire, events into `events`.
+    pub fn collect(&mut self) {
+        let arrives = self.now + self.delay;
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.in_flight.push_back((arrives, transmit));
+        }
+        while let Some(event) = self.endpoint.poll_event() {
+            self.events.push(event);
+        }
+        for browser in &mut self.browsers {
+            self.in_flight.extend(browser.drain().map(|transmit| (arrives, transmit)));
+        }
+    }
+
+    /// Takes some of what is on the wire off it, and leaves the rest as it is.
+    pub fn hold_back(&mut self, which: impl Fn(&Transmit) -> bool) -> Vec<Transmit> {
+        let on_the_wire = std::mem::take(&mut self.in_flight);
+        let (held, rest): (Vec<_>, Vec<_>) = on_the_wire.into_iter().partition(|(_, transmit)| which(transmit));
+        self.in_flight = rest.into();
+        held.into_iter().map(|(_, transmit)| transmit).collect()
+    }
+
+    pub fn is_in_flight(&self, which: impl Fn(&Transmit) -> bool) -> bool {
+        self.in_flight.iter().any(|(_, transmit)| which(transmit))
+    }
+
+    pub fn put_in_flight(&mut self, transmits: impl IntoIterator<Item = Transmit>) {
+        let arrives = self.now + self.delay;
+        self.in_flight.extend(transmits.into_iter().map(|transmit| (arrives, transmit)));
+    }
+
+    /// Moves time to the next thing that happens, at most to `end`, and lets it happen.
+    pub fn step(&mut self, end: Instant) {
+        self.collect();
+        let arrival = self.in_flight.front().map(|(at, _)| *at);
+        let deadlines = self.browsers.iter().map(Browser::wake_at).chain([self.endpoint.poll_timeout().map(|d| d.0)]);
+        let next = deadlines.flatten().chain(arrival).min().unwrap_or(end).min(end);
+        assert!(next >= self.now || next == end || arrival.is_some(), "a deadline lies in the past");
+        self.now = self.now.max(next);
+
+        while self.in_flight.front().is_some_and(|(at, _)| *at <= self.now) {
+            let Some((_, transmit)) = self.in_flight.pop_front() else { break };
+            let server: SocketAddr = SERVER.parse().unwrap();
+            if transmit.to == server {
+                self.endpoint.handle_datagram(self.now, transmit.from, server, &transmit.bytes);
+            } else if let Some(browser) = self.browsers.iter_mut().find(|b| b.address == transmit.to && !b.is_dead) {
+                browser.receive(self.now, &transmit);
+            }
+            self.collect();
+        }
+        self.endpoint.handle_timeout(self.now);
+        for browser in &mut self.browsers {
+            browser.handle_timeout(self.now);
+        }
+        self.collect();
+        let deadline = self.endpoint.poll_timeout();
+        assert!(deadline.is_none_or(|(at, _)| at > self.now), "a deadline was neither moved nor handled");
+    }
+
+    /// Whether the condition came true within so much virtual time.
+    pub fn run_until(&mut self, at_most: Duration, condition: impl Fn(&Lan) -> bool) -> bool {
+        let end = self.now + at_most;
+        loop {
+            if condition(self) {
+                return true;
+            }
+            if self.now >= end {
+                return false;
+            }
+            self.step(end);
+        }
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    /// What arrived from a peer, in order.
+    pub fn messages_from(&self, from: PeerId) -> Vec<(Channel, Data)> {
+        let message = |event: &Event| match event {
+            Event::Message { peer, channel, data } if *peer == from => Some((*channel, data.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(message).collect()
+    }
+}
+
+/// An address with another last octet, for browsers that share nothing.
+pub fn host(octet: u8) -> IpAddr {
+    [192, 0, 2, octet].into()
+}
