@@ -332,3 +332,41 @@ fn accept(rtc: &mut Rtc, offer: &Offer, facing: &[SocketAddr]) -> Result<String,
     })?;
     Ok(answer.to_sdp_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_peer_that_never_opened_leaves_nothing_behind() {
+        let now = Instant::now();
+        let mut endpoint = Endpoint::new(Limits::default(), [3; 32]);
+        let offer = Offer::parse(include_bytes!("../../tests/offers/chromium-156-bare.json")).unwrap();
+        let facing = ["192.0.2.1:8080".parse().unwrap()];
+        for last in 0..10 {
+            endpoint.handle_offer(now, &offer, [192, 0, 2, 100 + last].into(), &facing).unwrap();
+        }
+        assert_eq!((endpoint.peers.len(), endpoint.routes.len(), endpoint.deadlines.len()), (10, (10, 0), 10));
+        endpoint.handle_timeout(now + Duration::from_secs(10));
+        assert_eq!((endpoint.peers.len(), endpoint.routes.len(), endpoint.deadlines.len()), (0, (0, 0), 0));
+        assert_eq!((endpoint.shares.len(), endpoint.pending), (0, 0));
+        assert_eq!((endpoint.poll_event(), endpoint.stats().peers_never_open), (None, 10));
+    }
+
+    #[test]
+    fn seeds_decide_the_credentials() {
+        let now = Instant::now();
+        let offer = Offer::parse(include_bytes!("../../tests/offers/firefox-153-bare.json")).unwrap();
+        let credentials = |seed: u8| {
+            let mut endpoint = Endpoint::new(Limits::default(), [seed; 32]);
+            let answer = endpoint.handle_offer(now, &offer, [192, 0, 2, 9].into(), &[]).unwrap();
+            let of_ice =
+                answer.sdp.lines().filter(|line| line.starts_with("a=ice-ufrag") || line.starts_with("a=ice-pwd"));
+            of_ice.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(credentials(1), credentials(1));
+        assert_ne!(credentials(1), credentials(2));
+        assert_eq!(credentials(1).len(), 2);
+    }
+}

@@ -239,13 +239,7 @@ fn messages_before_both_channels_are_open_come_after_joined() {
 
 #[test]
 fn the_caps_hold_and_open_again() {
-    let limits = Limits {
-        peers_max: 3,
-        peers_per_address_max: 2,
-        pending_max: 2,
-        pending_per_address_max: 1,
-        ..Limits::default()
-    };
+    let limits = Limits { peers_max: 3, peers_per_address_max: 2, pending_max: 2, pending_per_address_max: 1 };
     let mut lan = Lan::with(limits);
     let at = |octet: u8, port: u16| (host(octet), port).into();
     lan.add_at(at(50, 1), &["ro", "uu"]).unwrap();

@@ -1,0 +1,271 @@
+//! The shell around [`Endpoint`]: sockets, clock and threads. [`Server`] is its one face.
+//!
+//! The loop's thread is the caller's own. It has the UDP sockets and every peer. Two more threads serve the page: the gate,
+//! which bounds every TCP connection, and tiny_http behind it, which answers one clean request at a time and passes
+//! offers to the loop through a mailbox.
+
+mod addresses;
+mod answer;
+mod assets;
+mod bind;
+mod config;
+mod gate;
+mod handle;
+mod http;
+mod mailbox;
+mod site;
+mod udp;
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::RecvTimeoutError;
+use mio::{Events, Poll, Token};
+
+pub use config::Config;
+pub use handle::{Handle, HandleError};
+
+use crate::endpoint::{Channel, Endpoint, Event, Payload, PeerId, Reason, SendOutcome, Stats};
+use crate::signal::{Offer, Refusal};
+use gate::{Ask, Gate};
+use handle::Letter;
+use mailbox::{Mailbox, PostError};
+use udp::UdpPort;
+
+/// How long a browser's offer waits for the loop before it hears 503 `busy`. A loop that ticks at 1 Hz still answers.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Letters taken from the mailbox in one turn, so that a busy handle does not starve the sockets.
+const LETTERS_PER_TURN_MAX: usize = 64;
+
+const MAILBOX: Token = Token(0);
+const FIRST_SOCKET: usize = 1;
+
+/// A WebRTC server that browsers on the LAN reach by its page, driven like a UDP socket.
+///
+/// [`poll`](Server::poll) it from one thread, often; nothing moves while it is not polled. Dropping it closes the sockets
+/// without a word; [`shutdown`](Server::shutdown) tells the browsers first.
+pub struct Server {
+    poll: Poll,
+    ready: Events,
+    ports: Vec<UdpPort>,
+    endpoint: Endpoint,
+    mailbox: Mailbox<Letter>,
+    handle: Handle,
+    gate: Gate,
+    bound: Vec<SocketAddr>,
+    /// Whether the last poll said that the deadline had passed: the next one lets the network have a turn first.
+    ticked: bool,
+}
+
+impl Server {
+    /// Serves the built-in page and takes connections on this address, TCP and UDP on the same port number; port 0 lets
+    /// the system choose. `0.0.0.0` is every IPv4 interface; a slice of addresses binds each of them, for example
+    /// `&[v4, v6][..]`.
+    pub fn bind(addresses: impl ToSocketAddrs) -> io::Result<Server> {
+        Server::bind_with(addresses, Config::default())
+    }
+
+    /// Like [`bind`](Server::bind), with a page and limits of one's own.
+    pub fn bind_with(addresses: impl ToSocketAddrs, config: Config) -> io::Result<Server> {
+        let addresses: Vec<SocketAddr> = addresses.to_socket_addrs()?.collect();
+        let poll = Poll::new()?;
+        let (slot, mailbox) = mailbox::mailbox(poll.registry(), MAILBOX)?;
+        let handle = Handle { slot };
+
+        let mut ports = Vec::new();
+        let mut listeners = Vec::new();
+        let mut bound = Vec::new();
+        for (i, pair) in bind::bind_all(&addresses)?.into_iter().enumerate() {
+            bound.push(pair.address);
+            listeners.push(pair.tcp);
+            ports.push(UdpPort::new(pair.udp, poll.registry(), Token(FIRST_SOCKET + i))?);
+        }
+
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| io::Error::other(format!("no system randomness: {error}")))?;
+        let endpoint = Endpoint::new(config.limits, seed);
+        let asking = handle.clone();
+        let gate = Gate::start(config.gate(listeners)?, move |ask| answer(&asking, ask))?;
+        let ready = Events::with_capacity(64);
+        Ok(Server { poll, ready, ports, endpoint, mailbox, handle, gate, bound, ticked: false })
+    }
+
+    /// Waits until something happens to a peer, or until `deadline`. `None` means that the deadline has passed, or that
+    /// a [`Handle`] woke the loop: time for a tick. Without a deadline it waits for ever.
+    ///
+    /// A deadline that has passed comes before waiting events, so that a tick is never late because of traffic; but not
+    /// twice in a row, so that a tick that is always late does not stop the traffic.
+    ///
+    /// An error means that the system's own polling failed, which is final.
+    pub fn poll(&mut self, deadline: impl Into<Option<Instant>>) -> io::Result<Option<Event>> {
+        let deadline = deadline.into();
+        loop {
+            let now = Instant::now();
+            let is_due = deadline.is_some_and(|deadline| deadline <= now);
+            if is_due && !self.ticked {
+                self.ticked = true;
+                return Ok(None);
+            }
+            if let Some(event) = self.endpoint.poll_event() {
+                self.ticked = false;
+                return Ok(Some(event));
+            }
+            let woken = self.turn(now, if is_due { Some(now) } else { deadline })?;
+            if woken {
+                return Ok(None);
+            }
+            // The network has had its turn.
+            self.ticked = false;
+        }
+    }
+
+    /// Sends a message to a peer that has joined, or says why not: see [`SendOutcome`]. Never blocks, never panics, never
+    /// queues without bound. A `&str` arrives in the page as a string, a `&[u8]` as bytes.
+    pub fn send<'a>(&mut self, peer: PeerId, channel: Channel, payload: impl Into<Payload<'a>>) -> SendOutcome {
+        let outcome = self.endpoint.send(Instant::now(), peer, channel, payload);
+        self.transmit();
+        outcome
+    }
+
+    /// Sends a message to every peer that has joined. A peer that does not take it ([`SendOutcome`]) does without.
+    pub fn broadcast<'a>(&mut self, channel: Channel, payload: impl Into<Payload<'a>>) {
+        let payload = payload.into();
+        let peers: Vec<PeerId> = self.endpoint.peers().collect();
+        for peer in peers {
+            // Each one's outcome is its own; an application that needs it sends to each itself.
+            let _ = self.send(peer, channel, payload);
+        }
+    }
+
+    /// Ends a peer's connection. Its browser is told, and [`Event::Left`] follows with [`Reason::Kicked`].
+    pub fn disconnect(&mut self, peer: PeerId) {
+        self.endpoint.disconnect(Instant::now(), peer, Reason::Kicked);
+        self.transmit();
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// The peers that have joined and not left, in the order in which they came.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.endpoint.peers()
+    }
+
+    /// The addresses that the page is served on, the one to tell people first; loopback comes last.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        addresses::reachable(&self.bound)
+    }
+
+    /// Counts of the endpoint since the beginning.
+    pub fn stats(&self) -> Stats {
+        self.endpoint.stats()
+    }
+
+    /// Datagrams that the system did not take since the beginning: its buffer was full, or there was no way.
+    pub fn datagrams_dropped(&self) -> u64 {
+        self.ports.iter().map(UdpPort::dropped).sum()
+    }
+
+    /// Tells every browser that it is over, ends the threads that serve the page, and closes the sockets. Takes well
+    /// under a second, whatever the connections are doing.
+    pub fn shutdown(mut self) {
+        let now = Instant::now();
+        let peers: Vec<PeerId> = self.endpoint.all_peers().collect();
+        for peer in peers {
+            self.endpoint.disconnect(now, peer, Reason::ShutDown);
+        }
+        self.transmit();
+        let Server { mailbox, gate, .. } = self;
+        // First, so that an offer which waits for the loop hears that there is none, and the HTTP thread can end.
+        drop(mailbox);
+        gate.shutdown();
+    }
+
+    /// One round: wait, then letters, datagrams and deadlines, each within a bound. Returns whether a handle woke us.
+    fn turn(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<bool> {
+        let next = [deadline, self.endpoint.poll_timeout().map(|(at, _why)| at)].into_iter().flatten().min();
+        let busy = self.ports.iter().any(UdpPort::is_readable);
+        let wait = if busy { Some(Duration::ZERO) } else { next.map(|at| at.saturating_duration_since(now)) };
+        match self.poll.poll(&mut self.ready, wait) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => result?,
+        }
+        for event in &self.ready {
+            if let Some(port) = event.token().0.checked_sub(FIRST_SOCKET).and_then(|i| self.ports.get_mut(i)) {
+                port.set_readable();
+            }
+        }
+
+        let woken = self.read_letters();
+        for i in 0..self.ports.len() {
+            let now = Instant::now();
+            let endpoint = &mut self.endpoint;
+            let port = &mut self.ports[i];
+            if port.is_readable() {
+                port.receive(|from, to, datagram| endpoint.handle_datagram(now, from, to, datagram));
+                self.transmit();
+            }
+        }
+        self.endpoint.handle_timeout(Instant::now());
+        self.transmit();
+        Ok(woken)
+    }
+
+    fn read_letters(&mut self) -> bool {
+        let mut woken = false;
+        for _ in 0..LETTERS_PER_TURN_MAX {
+            let Some(letter) = self.mailbox.take() else { return woken };
+            match letter {
+                Letter::Offer { offer, address, reached, until, reply } => {
+                    let now = Instant::now();
+                    if now < until {
+                        let facing = addresses::facing(reached, &self.bound);
+                        let answer = self.endpoint.handle_offer(now, &offer, address, &facing);
+                        // Nobody listens if the HTTP thread has just given up; the peer then times out.
+                        let _ = reply.try_send(answer);
+                        self.transmit();
+                    }
+                }
+                // A handle is told nothing about its messages.
+                Letter::Send { peer, channel, data } => drop(self.send(peer, channel, &data)),
+                Letter::Broadcast { channel, data } => self.broadcast(channel, &data),
+                Letter::Wake => woken = true,
+            }
+        }
+        // More may be waiting, and their wake-up has been spent.
+        self.handle.slot.nudge();
+        woken
+    }
+
+    fn transmit(&mut self) {
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            if let Some(port) = self.ports.iter_mut().find(|port| port.sends_from(transmit.from)) {
+                port.send(&transmit);
+            }
+        }
+    }
+}
+
+/// On the HTTP thread: reads the offer, passes it to the loop, and waits for the answer within a bound.
+fn answer(handle: &Handle, ask: Ask) -> Result<String, Refusal> {
+    let offer = Offer::parse(&ask.body).map_err(|error| {
+        tracing::debug!(from = %ask.from, %error, "offer refused");
+        Refusal::from(error)
+    })?;
+    let (reply, answer) = crossbeam_channel::bounded(1);
+    let until = Instant::now() + ANSWER_WAIT_MAX;
+    let letter = Letter::Offer { offer: Box::new(offer), address: ask.from.ip(), reached: ask.facing, until, reply };
+    handle.slot.post(letter).map_err(|error| match error {
+        PostError::Full => Refusal::Busy,
+        PostError::Closed => Refusal::ShuttingDown,
+    })?;
+    match answer.recv_deadline(until) {
+        Ok(answer) => answer.map(|answer| answer.to_json()),
+        Err(RecvTimeoutError::Timeout) => Err(Refusal::Busy),
+        Err(RecvTimeoutError::Disconnected) => Err(Refusal::ShuttingDown),
+    }
+}
