@@ -79,7 +79,9 @@ fn run(server: &mut Server, stopping: &AtomicBool) -> io::Result<()> {
     let mut room = Room::new();
     let mut next_tick = Instant::now() + TICK;
     while !stopping.load(Ordering::Relaxed) {
-        let event = server.poll(next_tick)?;
+        // Nobody needs the snapshots of an empty room, and the laptop may sleep.
+        let deadline = if room.is_empty() { None } else { Some(next_tick) };
+        let event = server.poll(deadline)?;
         let now = Instant::now();
         match event {
             Some(event) => room.handle_event(now, &event),

@@ -77,6 +77,11 @@ impl Room {
         Room::default()
     }
 
+    /// Whether nobody has said Hello.
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
     /// Whom a message goes to, in the order in which they connected.
     pub fn recipients(&self, to: Recipients) -> Vec<PeerId> {
         match to {

@@ -10,6 +10,9 @@ use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::net::{DatagramRecv, Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
+/// What a browser holds for the network at most, in bytes: 16 MiB in Chromium.
+const BUFFERED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 pub struct Browser {
     pub address: SocketAddr,
     pub rtc: Box<Rtc>,
@@ -27,8 +30,13 @@ pub struct Browser {
 impl Browser {
     /// The browser and the SDP of its offer.
     pub fn offer(now: Instant, address: SocketAddr, labels: &[&str]) -> (Browser, String) {
-        let mut rtc =
-            Box::new(Rtc::builder().clear_codecs().set_dtls_version(str0m::config::DtlsVersion::Auto).build(now));
+        let mut rtc = Box::new(
+            Rtc::builder()
+                .clear_codecs()
+                .set_sctp_max_buffered_amount(BUFFERED_BYTES_MAX)
+                .set_dtls_version(str0m::config::DtlsVersion::Auto)
+                .build(now),
+        );
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
         let mut change = rtc.sdp_api();
         for label in labels {
@@ -51,7 +59,9 @@ impl Browser {
     }
 
     pub fn accept(&mut self, now: Instant, answer: &Answer) {
-        let sdp = SdpAnswer::from_sdp_string(&answer.sdp).unwrap();
+        // Unlike a real one, it does not keep to what the server takes: tests must be able to send more.
+        let sdp = answer.sdp.replace("a=max-message-size:262144", "a=max-message-size:1000000000");
+        let sdp = SdpAnswer::from_sdp_string(&sdp).unwrap();
         self.rtc.sdp_api().accept_answer(self.pending.take().unwrap(), sdp).unwrap();
         for address in &answer.addresses {
             self.rtc.add_remote_candidate(Candidate::host(*address, "udp").unwrap());

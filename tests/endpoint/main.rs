@@ -118,10 +118,29 @@ fn empty_messages_of_both_kinds_wedge_nothing() {
 fn large_messages_come_in_too() {
     let mut lan = Lan::new();
     let (id, peer) = lan.join();
-    // str0m's own buffer in the browser's role takes 128 KiB at once.
-    browser_sends(&mut lan, id, "ro", &bytes(128 * 1024));
+    for size in [MESSAGE_BYTES_MAX, 1, MESSAGE_BYTES_MAX] {
+        browser_sends(&mut lan, id, "ro", &bytes(size));
+    }
     lan.run(5 * SECOND);
-    assert_eq!(lan.messages_from(peer), [(Channel::Reliable, bytes(128 * 1024))]);
+    let sizes: Vec<usize> = lan.messages_from(peer).iter().map(|(_, data)| data.bytes().len()).collect();
+    assert_eq!(sizes, [MESSAGE_BYTES_MAX, 1, MESSAGE_BYTES_MAX]);
+}
+
+#[test]
+fn a_message_above_the_bound_is_never_delivered_and_harms_no_one() {
+    let mut lan = Lan::new();
+    let (rude, rude_peer) = lan.join();
+    let (fine, fine_peer) = lan.join();
+    for label in ["ro", "uu"] {
+        browser_sends(&mut lan, rude, label, &bytes(4 * 1024 * 1024));
+    }
+    lan.run(10 * SECOND);
+    assert!(lan.messages_from(rude_peer).is_empty());
+    assert!(lan.events.iter().any(|event| matches!(event, Event::Left { peer, .. } if *peer == rude_peer)));
+    browser_sends(&mut lan, fine, "ro", &bytes(10));
+    lan.run(SECOND);
+    assert_eq!(lan.messages_from(fine_peer).len(), 1);
+    assert_eq!(lan.endpoint.stats().panics, 0);
 }
 
 #[test]
@@ -281,6 +300,37 @@ fn strangers_change_nothing() {
     lan.run(SECOND);
     assert_eq!(lan.messages_from(peer), [(Channel::Reliable, Data::Text("still here".into()))]);
     assert!(lan.endpoint.stats().datagrams_unrouted >= noise.len() as u64);
+    assert_eq!(lan.endpoint.stats().panics, 0);
+}
+
+#[test]
+fn forged_datagrams_do_not_end_a_peer() {
+    let mut lan = Lan::new();
+    let (id, peer) = lan.join();
+    let address = lan.browser(id).address;
+    // A generator of the test's own, so that it is the same every time (Numerical Recipes' constants).
+    let mut state = 7_u32;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below
+    };
+    for round in 0..2_000 {
+        browser_sends(&mut lan, id, "ro", &bytes(1 + round % 50));
+        let real = lan.hold_back(|t| t.from == address);
+        for transmit in &real {
+            let mut forged = transmit.bytes.clone();
+            for _ in 0..1 + random(4) {
+                let at = random(forged.len());
+                forged[at] = random(256) as u8;
+            }
+            forged.truncate(1 + random(forged.len()));
+            lan.receive(address, &forged);
+        }
+        lan.put_in_flight(real);
+        lan.run(Duration::from_millis(4));
+    }
+    lan.run(2 * SECOND);
+    assert_eq!(lan.messages_from(peer).len(), 2_000);
     assert_eq!(lan.endpoint.stats().panics, 0);
 }
 
