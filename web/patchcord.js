@@ -1,5 +1,5 @@
 // patchcord's client. The public face is documented in patchcord.d.ts, the wire in docs/PROTOCOL.md.
-// No DOM: of the page it uses only the events pagehide and pageshow, where they exist.
+// One file, because a page imports one file. No DOM: of the page it uses only the events pagehide and pageshow.
 
 /** @import * as api from './patchcord.d.ts' */
 
@@ -9,27 +9,36 @@ export const RELIABLE_MESSAGE_BYTES_MAX = 262144;
 /** About 60 packets; beyond it a message that is lost with any of them hardly ever arrives. */
 export const UNRELIABLE_MESSAGE_BYTES_MAX = 65536;
 
-/** Half of the 16 MiB at which Chromium's own queue throws. */
-const RELIABLE_BACKLOG_BYTES_MAX = 8 * 1024 * 1024;
-
-/** About 15 packets: a few milliseconds of a LAN. More means that the link is behind, and waiting makes messages stale. */
-const UNRELIABLE_BACKLOG_BYTES_MAX = 16 * 1024;
-
 /** As long as the server keeps a peer that has not opened. */
 const TIMEOUT_MS_DEFAULT = 10_000;
 
-/** @type {Readonly<Record<string, api.Channel>>} */
-const CHANNEL_OF_LABEL = { ro: 'reliable', uu: 'unreliable' };
+/**
+ * The two channels of the contract, and how much may wait on each.
+ * @type {Record<api.Channel, { label: string, options?: RTCDataChannelInit, bytesMax: number, backlogBytesMax: number }>}
+ */
+const CHANNELS = {
+  reliable: {
+    label: 'ro',
+    bytesMax: RELIABLE_MESSAGE_BYTES_MAX,
+    // Half of the 16 MiB at which Chromium's own queue throws.
+    backlogBytesMax: 8 * 1024 * 1024,
+  },
+  unreliable: {
+    label: 'uu',
+    options: { ordered: false, maxRetransmits: 0 },
+    bytesMax: UNRELIABLE_MESSAGE_BYTES_MAX,
+    // About 15 packets: a few milliseconds of a LAN. More means that the link is behind, and waiting makes messages stale.
+    backlogBytesMax: 16 * 1024,
+  },
+};
 
 /** @implements {api.ConnectError} */
 export class ConnectError extends Error {
   /** @param {string} code @param {string} message @param {{ cause?: unknown, status?: number }} [options] */
   constructor(code, message, options = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    super(message, options);
     this.name = 'ConnectError';
-    /** @readonly */
     this.code = code;
-    /** @readonly @type {number | undefined} */
     this.status = options.status;
   }
 }
@@ -41,27 +50,16 @@ export function connect(options = {}) {
   });
 }
 
-/**
- * What the application holds. It outlives its peer when the page rests in the back/forward cache.
- * @implements {api.Connection}
- */
+/** What the application holds. It outlives its peer in the back/forward cache. @implements {api.Connection} */
 class PageConnection {
-  /** @type {api.ConnectOptions} */ #options;
+  /** @readonly */ transport = 'webrtc';
+  #options;
   /** @type {api.State} */ #state = 'connecting';
-  /** @type {Peer | null} */ #peer = null;
-  /** @type {api.Timing} */ #timing = { postedAt: null, answeredAt: null, openedAt: null };
-  /** Settles the promise of `connect`; null once settled.
-   * @type {{ resolve: (connection: PageConnection) => void, reject: (error: ConnectError) => void } | null} */
-  #settle;
-  /** What waits while the application takes the connection out of the promise; null when all is told at once.
-   * @type {(() => void)[] | null} */
-  #held = null;
+  /** @type {Peer | undefined} The latest; it may have ended. */ #peer;
+  /** @type {{ resolve: (made: PageConnection) => void, reject: (error?: Error) => void } | null} Null once settled. */ #settle;
+  /** @type {(() => void)[] | null} What waits while the application takes the connection out of the promise. */ #held = null;
 
-  /**
-   * @param {api.ConnectOptions} options
-   * @param {(connection: PageConnection) => void} resolve
-   * @param {(error: ConnectError) => void} reject
-   */
+  /** @param {api.ConnectOptions} options @param {(made: PageConnection) => void} resolve @param {(error?: Error) => void} reject */
   constructor(options, resolve, reject) {
     this.#options = options;
     this.#settle = { resolve, reject };
@@ -80,26 +78,17 @@ class PageConnection {
   }
 
   get timing() {
-    return this.#peer?.timing ?? this.#timing;
-  }
-
-  /** @returns {'webrtc'} */
-  get transport() {
-    return 'webrtc';
+    return this.#peer?.timing ?? NOTHING_YET;
   }
 
   /** @param {api.Sendable} data */
   send(data) {
-    checkMessage(data, RELIABLE_MESSAGE_BYTES_MAX, 'A reliable');
-    return this.#state === 'open' && this.#peer !== null
-      && sendBounded(this.#peer.reliable, data, RELIABLE_BACKLOG_BYTES_MAX);
+    return this.#send('reliable', data);
   }
 
   /** @param {api.Sendable} data */
   sendUnreliable(data) {
-    checkMessage(data, UNRELIABLE_MESSAGE_BYTES_MAX, 'An unreliable');
-    return this.#state === 'open' && this.#peer !== null
-      && sendBounded(this.#peer.unreliable, data, UNRELIABLE_BACKLOG_BYTES_MAX);
+    return this.#send('unreliable', data);
   }
 
   close() {
@@ -108,12 +97,25 @@ class PageConnection {
     else this.#finish({ cause: 'local' });
   }
 
+  /** @param {api.Channel} name @param {api.Sendable} data */
+  #send(name, data) {
+    const { bytesMax, backlogBytesMax } = CHANNELS[name];
+    const size = byteLength(data, bytesMax);
+    if (size > bytesMax) {
+      throw new RangeError(`This message has ${size} bytes, a ${name} one has at most ${bytesMax}. Send it in parts.`);
+    }
+    const channel = this.#peer?.channels[name];
+    if (this.#state !== 'open' || channel?.readyState !== 'open' || channel.bufferedAmount > backlogBytesMax) return false;
+    // The overloads of send() cover one type each.
+    channel.send(/** @type {ArrayBuffer} */ (data));
+    return true;
+  }
+
   #open() {
     this.#peer = new Peer({
       onopen: () => this.#onOpen(),
       onmessage: (data, channel) => this.#tell(() => this.#options.onmessage?.(data, channel)),
-      onfailure: (error) => this.#onFailure(error),
-      onclose: (cause, error) => this.#finish(error ? { cause, error } : { cause }),
+      onend: (cause, error) => this.#onEnd(cause, error),
     });
     this.#peer.start(this.#options.url ?? './connect', this.#options.timeoutMs ?? TIMEOUT_MS_DEFAULT);
   }
@@ -130,10 +132,10 @@ class PageConnection {
     this.#change('open', {});
   }
 
-  /** @param {ConnectError} error */
-  #onFailure(error) {
+  /** @param {'remote' | 'failed'} cause @param {Error} [error] */
+  #onEnd(cause, error) {
     if (!this.#settle) {
-      this.#finish({ cause: 'failed', error });
+      this.#finish(error ? { cause, error } : { cause });
       return;
     }
     this.#release();
@@ -149,19 +151,20 @@ class PageConnection {
   }
 
   #onAbort = () => {
-    this.#onFailure(new ConnectError('aborted', 'Connecting was stopped by this page.', { cause: this.#options.signal?.reason }));
+    this.#onEnd('failed',
+      new ConnectError('aborted', 'Connecting was stopped by this page.', { cause: this.#options.signal?.reason }));
   };
 
   // Without this the server hears nothing of a closed tab for 15 s, and keeps its place.
   #onPageHide = () => {
-    this.#dropPeer();
+    this.#peer?.close();
     if (!this.#settle && this.#state !== 'closed') this.#change('closed', { cause: 'pagehide' });
   };
 
   // An opening that the person left in the middle begins again, and its promise still waits.
   /** @param {Event} event */
   #onPageShow = (event) => {
-    if (!(/** @type {PageTransitionEvent} */ (event).persisted) || this.#peer) return;
+    if (!(/** @type {PageTransitionEvent} */ (event).persisted) || !this.#peer?.ended) return;
     if (!this.#settle) this.#change('connecting', {});
     this.#open();
   };
@@ -185,39 +188,30 @@ class PageConnection {
   }
 
   #release() {
-    this.#dropPeer();
+    this.#peer?.close();
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     globalThis.removeEventListener?.('pagehide', this.#onPageHide);
     globalThis.removeEventListener?.('pageshow', this.#onPageShow);
   }
-
-  #dropPeer() {
-    if (!this.#peer) return;
-    this.#timing = this.#peer.timing;
-    this.#peer.close();
-    this.#peer = null;
-  }
 }
 
 /**
- * @typedef {object} PeerEvents  Exactly one of `onfailure` (before it opened) and `onclose` (after) ends a peer, and
- *   nothing follows it; `close()` ends it without a word.
- * @property {() => void} onopen
- * @property {(data: api.Received, channel: api.Channel) => void} onmessage  Only after `onopen`.
- * @property {(error: ConnectError) => void} onfailure
- * @property {(cause: 'remote' | 'failed', error?: Error) => void} onclose
+ * @typedef {object} PeerEvents
+ * @property {() => void} onopen  Both channels are open.
+ * @property {(data: api.Received, channel: api.Channel) => void} onmessage
+ * @property {(cause: 'remote' | 'failed', error?: Error) => void} onend  Once and last, and not after `close()`.
  */
+
+/** @type {api.Timing} */
+const NOTHING_YET = Object.freeze({ postedAt: null, answeredAt: null, openedAt: null });
 
 /** One RTCPeerConnection from its offer to its end. */
 class Peer {
   /** @type {PeerEvents | null} Null once ended. */ #events;
-  /** @type {RTCPeerConnection | null} */ #pc = null;
-  /** @type {RTCDataChannel | null} */ reliable = null;
-  /** @type {RTCDataChannel | null} */ unreliable = null;
-  /** @type {api.Timing} */ timing = Object.freeze({ postedAt: null, answeredAt: null, openedAt: null });
-  /** Messages of one channel that came before the other was open; null once open.
-   * @type {[api.Received, api.Channel][] | null} */
-  #early = [];
+  /** @type {RTCPeerConnection | undefined} */ #pc;
+  /** @type {Partial<Record<api.Channel, RTCDataChannel>>} */ channels = {};
+  timing = NOTHING_YET;
+  /** @type {[api.Received, api.Channel][] | null} What came before both channels were open; null since then. */ #early = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
   #fetching = new AbortController();
   /** @type {Error | undefined} What a channel said before it closed. */ #lastError;
@@ -227,27 +221,40 @@ class Peer {
     this.#events = events;
   }
 
+  get ended() {
+    return !this.#events;
+  }
+
   /** @param {string | URL} url @param {number} timeoutMs */
   async start(url, timeoutMs) {
-    this.#timer = setTimeout(() => this.#onTimeout(timeoutMs), timeoutMs);
+    this.#timer = setTimeout(() => this.#end('failed', this.timing.answeredAt !== null ? noPath() : new ConnectError('timeout',
+      `The server did not answer within ${timeoutMs / 1000} s. Check that it still runs and that the Wi-Fi works, then try again.`)),
+    timeoutMs);
     try {
-      const pc = this.#makeConnection();
+      if (typeof RTCPeerConnection !== 'function') {
+        throw new ConnectError('not-supported',
+          'This browser has no WebRTC, or it is switched off. Switch it on, or use a current Firefox, Chrome, Edge or Safari.');
+      }
+      const pc = this.#pc = new RTCPeerConnection();
+      pc.onconnectionstatechange = () => {
+        // 'disconnected' may pass; only 'failed' is an end.
+        if (pc.connectionState === 'failed') this.#end('failed', this.#early ? noPath() : this.#lastError);
+      };
+      this.#addChannel(pc, 'reliable');
+      this.#addChannel(pc, 'unreliable');
       const offer = await pc.createOffer();
-      if (!this.#events) return;
-      // Neither waits for the other: the description is applied while the offer travels. Candidates are not gathered
-      // first, the server needs none. `offer` and not pc.localDescription, which throws in Firefox after close().
-      const applied = pc.setLocalDescription(offer);
-      applied.catch(() => {});
+      if (this.ended) return;
+      // Applied while the offer travels. Candidates are not gathered first, the server needs none.
+      // `offer` and not pc.localDescription, which throws in Firefox after close().
+      pc.setLocalDescription(offer).catch((cause) => this.#end('failed', cannotStart(cause)));
       this.#mark('postedAt');
       const answer = await postOffer(url, offer, this.#fetching.signal);
+      if (this.ended) return;
+      const applying = applyAnswer(pc, answer);
       this.#mark('answeredAt');
-      if (!this.#events) return;
-      await applied;
-      await applyAnswer(pc, answer);
+      await applying;
     } catch (error) {
-      this.#fail(error instanceof ConnectError ? error : new ConnectError('not-supported',
-        'This browser could not start a WebRTC connection. Reload the page, or use a current Firefox, Chrome, Edge or Safari.',
-        { cause: error }));
+      this.#end('failed', error instanceof ConnectError ? error : cannotStart(error));
     }
   }
 
@@ -259,24 +266,10 @@ class Peer {
     this.#pc?.close();
   }
 
-  #makeConnection() {
-    if (typeof globalThis.RTCPeerConnection !== 'function') {
-      throw new ConnectError('not-supported',
-        'This browser has no WebRTC, or it is switched off. Switch it on, or use a current Firefox, Chrome, Edge or Safari.');
-    }
-    const pc = this.#pc = new RTCPeerConnection();
-    pc.onconnectionstatechange = () => {
-      // 'disconnected' may pass; only 'failed' is an end.
-      if (pc.connectionState === 'failed') this.#onLost();
-    };
-    this.reliable = this.#watch(pc.createDataChannel('ro'));
-    this.unreliable = this.#watch(pc.createDataChannel('uu', { ordered: false, maxRetransmits: 0 }));
-    return pc;
-  }
-
-  /** @param {RTCDataChannel} channel */
-  #watch(channel) {
-    const name = CHANNEL_OF_LABEL[channel.label];
+  /** @param {RTCPeerConnection} pc @param {api.Channel} name */
+  #addChannel(pc, name) {
+    const { label, options } = CHANNELS[name];
+    const channel = this.channels[name] = pc.createDataChannel(label, options);
     channel.binaryType = 'arraybuffer';
     channel.onopen = () => this.#onChannelOpen();
     channel.onmessage = ({ data }) => {
@@ -284,15 +277,16 @@ class Peer {
       if (this.#early) this.#early.push([received, name]);
       else this.#events?.onmessage(received, name);
     };
-    channel.onerror = (event) => {
-      this.#lastError = event.error;
+    channel.onerror = ({ error }) => {
+      this.#lastError = error;
     };
-    channel.onclosing = channel.onclose = () => this.#onChannelClosed();
-    return channel;
+    channel.onclosing = channel.onclose = () => this.#end('remote', !this.#early ? this.#lastError
+      : new ConnectError('closed', 'The server closed the connection while it opened. Try again.', { cause: this.#lastError }));
   }
 
   #onChannelOpen() {
-    if (!this.#events || this.reliable?.readyState !== 'open' || this.unreliable?.readyState !== 'open') return;
+    const { reliable, unreliable } = this.channels;
+    if (!this.#events || reliable?.readyState !== 'open' || unreliable?.readyState !== 'open') return;
     clearTimeout(this.#timer);
     this.#mark('openedAt');
     const early = this.#early ?? [];
@@ -301,36 +295,12 @@ class Peer {
     for (const [data, channel] of early) this.#events?.onmessage(data, channel);
   }
 
-  #onChannelClosed() {
-    if (this.#early) {
-      this.#fail(new ConnectError('closed', 'The server closed the connection while it opened. Try again.',
-        { cause: this.#lastError }));
-    } else {
-      this.#end()?.onclose('remote', this.#lastError);
-    }
-  }
-
-  #onLost() {
-    if (this.#early) this.#fail(noPath());
-    else this.#end()?.onclose('failed', this.#lastError);
-  }
-
-  /** @param {number} timeoutMs */
-  #onTimeout(timeoutMs) {
-    this.#fail(this.timing.answeredAt !== null ? noPath() : new ConnectError('timeout',
-      `The server did not answer within ${timeoutMs / 1000} s. Check that it still runs and that the Wi-Fi works, then try again.`));
-  }
-
-  /** @param {ConnectError} error */
-  #fail(error) {
-    this.#end()?.onfailure(error);
-  }
-
-  /** Who is to be told of the end: nobody when it ended before. */
-  #end() {
+  /** @param {'remote' | 'failed'} cause @param {Error} [error]  A ConnectError when it had not opened. */
+  #end(cause, error) {
     const events = this.#events;
+    const opened = this.#early === null;
     this.close();
-    return events;
+    events?.onend(opened ? cause : 'failed', error);
   }
 
   /** @param {keyof api.Timing} step */
@@ -339,21 +309,12 @@ class Peer {
   }
 }
 
-/**
- * @typedef {object} Answer
- * @property {RTCSessionDescriptionInit} description
- * @property {RTCIceCandidateInit[]} candidates  Best first.
- */
+/** @typedef {{ description: RTCSessionDescriptionInit, candidates: RTCIceCandidateInit[] }} Answer  Best candidate first. */
 
-/**
- * @param {string | URL} url
- * @param {RTCSessionDescriptionInit} offer
- * @param {AbortSignal} signal
- * @returns {Promise<Answer>}
- */
+/** @param {string | URL} url @param {RTCSessionDescriptionInit} offer @param {AbortSignal} signal @returns {Promise<Answer>} */
 async function postOffer(url, offer, signal) {
   let response;
-  let text;
+  let body;
   try {
     response = await fetch(url, {
       method: 'POST',
@@ -362,26 +323,23 @@ async function postOffer(url, offer, signal) {
       cache: 'no-store',
       signal,
     });
-    text = await response.text();
+    body = await response.json().catch(unlessSyntax);
   } catch (cause) {
     throw new ConnectError('unreachable',
       'The server cannot be reached. Check that it runs and that this device is on the same Wi-Fi, then try again.', { cause });
   }
-  const body = parseJson(text);
-  if (!response.ok) throw refusal(response.status, body);
-  if (!isAnswer(body)) {
-    throw new ConnectError('bad-answer',
-      'What answered is not a patchcord server, or not of this version. Reload the page.', { status: response.status });
-  }
-  return body;
+  if (response.ok && isAnswer(body)) return body;
+  const { status } = response;
+  const { code, message } = body?.error ?? {};
+  if (!response.ok && typeof code === 'string' && typeof message === 'string') throw new ConnectError(code, message, { status });
+  throw new ConnectError('bad-answer', response.ok
+    ? 'What answered is not a patchcord server, or not of this version. Reload the page.'
+    : `The server refused with status ${status} and gave no reason. Check the address of this page, then reload it.`, { status });
 }
 
-/** @param {number} status @param {any} body */
-function refusal(status, body) {
-  const { code, message } = body?.error ?? {};
-  if (typeof code === 'string' && typeof message === 'string') return new ConnectError(code, message, { status });
-  return new ConnectError('bad-answer',
-    `The server refused with status ${status} and gave no reason. Check the address of this page, then reload it.`, { status });
+/** What is not JSON is a bad answer, any other trouble a lost one. @param {unknown} error */
+function unlessSyntax(error) {
+  if (!(error instanceof SyntaxError)) throw error;
 }
 
 /** @param {any} body @returns {body is Answer} */
@@ -391,15 +349,21 @@ function isAnswer(body) {
 
 /** @param {RTCPeerConnection} pc @param {Answer} answer */
 async function applyAnswer(pc, { description, candidates }) {
-  try {
-    // The browser queues these itself and keeps their order, so none waits for another here.
-    await Promise.all([
-      pc.setRemoteDescription(description),
-      ...candidates.map((candidate) => pc.addIceCandidate(candidate)),
-    ]);
-  } catch (cause) {
-    throw new ConnectError('bad-answer', 'This browser does not understand the server\'s answer. Reload the page.', { cause });
+  // The browser queues these itself and keeps their order, so none waits for another here.
+  const described = pc.setRemoteDescription(description);
+  for (const candidate of candidates) {
+    // Not fatal: the description may name it already, and without any candidate `no-path` tells.
+    pc.addIceCandidate(candidate).catch(() => {});
   }
+  await described.catch((cause) => {
+    throw new ConnectError('bad-answer', 'This browser does not understand the server\'s answer. Reload the page.', { cause });
+  });
+}
+
+/** @param {unknown} cause */
+function cannotStart(cause) {
+  return new ConnectError('not-supported',
+    'This browser could not start a WebRTC connection. Reload the page, or use a current Firefox, Chrome, Edge or Safari.', { cause });
 }
 
 function noPath() {
@@ -408,49 +372,17 @@ function noPath() {
     + 'allow the server in the firewall or use another Wi-Fi, then try again.');
 }
 
-/** @param {api.Sendable} data @param {number} bytesMax @param {string} which */
-function checkMessage(data, bytesMax, which) {
-  const size = byteLength(data, bytesMax);
-  if (size > bytesMax) {
-    throw new RangeError(`${which} message has at most ${bytesMax} bytes, this one has ${size}. Send it in parts.`);
-  }
-}
-
-/**
- * @param {api.Sendable} data
- * @param {number} enough  Text that cannot have more bytes than this is not counted exactly.
- */
+/** @param {api.Sendable} data @param {number} enough  Text that cannot have more bytes is not counted exactly. */
 function byteLength(data, enough) {
   if (typeof data === 'string') {
     // A UTF-16 unit is at most 3 bytes of UTF-8.
-    if (data.length * 3 <= enough) return data.length;
-    return new TextEncoder().encode(data).length;
+    return data.length * 3 <= enough ? data.length : new TextEncoder().encode(data).length;
   }
   if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return data.byteLength;
   throw new TypeError('A message is a string, an ArrayBuffer or a view of one, such as a Uint8Array.');
 }
 
-/** @param {RTCDataChannel | null} channel @param {api.Sendable} data @param {number} backlogBytesMax */
-function sendBounded(channel, data, backlogBytesMax) {
-  if (channel?.readyState !== 'open' || channel.bufferedAmount > backlogBytesMax) return false;
-  // The overloads of send() cover one type each.
-  channel.send(/** @type {ArrayBuffer} */ (data));
-  return true;
-}
-
-/** @param {string} text */
-function parseJson(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Runs a callback of the application: what it throws reaches the page's `error` event and leaves the connection whole.
- * @param {() => void} callback
- */
+/** What the application throws reaches the page's `error` event and leaves the connection whole. @param {() => void} callback */
 function callAndReport(callback) {
   try {
     callback();

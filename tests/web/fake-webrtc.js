@@ -41,7 +41,7 @@ export class FakeChannel {
 /** The world around patchcord.js: what it made, what it asked, and the levers. Undone by `restore()`. */
 export class FakeBrowser {
   /** @type {FakePeerConnection[]} */ connections = [];
-  /** @type {{ url: any, init: any, answer: (status: number, body: any) => void, fail: (error: Error) => void }[]} */ posts = [];
+  /** @type {{ url: any, init: any, answer: (status: number, body: any) => void, answerWith: (response: Response) => void, fail: (error: Error) => void }[]} */ posts = [];
   /** @type {Map<string, Set<(event: any) => void>>} */ listeners = new Map();
   /** @type {Error[]} What reached the page's `error` event. */ reported = [];
   #before = new Map();
@@ -60,6 +60,7 @@ export class FakeBrowser {
         url,
         init,
         answer: (status, body) => resolve(new Response(typeof body === 'string' ? body : JSON.stringify(body), { status })),
+        answerWith: resolve,
         fail: reject,
       });
     }));
@@ -119,7 +120,9 @@ class FakePeerConnection {
   /** @type {string[]} What was called, in order. */ calls = [];
   /** @type {FakeChannel[]} */ channels = [];
   /** @type {(() => void) | null} */ onconnectionstatechange = null;
+  /** @type {Error | null} */ rejectOffer = null;
   /** @type {Error | null} */ rejectAnswer = null;
+  /** @type {Error | null} */ rejectCandidate = null;
 
   get ro() {
     return this.channels[0];
@@ -148,6 +151,7 @@ class FakePeerConnection {
 
   async setLocalDescription() {
     this.calls.push('local');
+    if (this.rejectOffer) throw this.rejectOffer;
   }
 
   async setRemoteDescription() {
@@ -158,6 +162,7 @@ class FakePeerConnection {
   /** @param {{ candidate: string }} init */
   async addIceCandidate(init) {
     this.calls.push(init.candidate);
+    if (this.rejectCandidate) throw this.rejectCandidate;
   }
 
   /** @param {string} state */

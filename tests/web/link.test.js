@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LinkMeter, PONG_WAIT_MS, WINDOW_MS } from '../../web/room/link.js';
-import { isNewer32, next16, next32 } from '../../web/room/sequence.js';
+import { isNewer32, next16, next32 } from '../../web/room/messages.js';
 
 describe('the link', () => {
   test('knows nothing at first', () => {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { SCHEMES, SHADES, colourOf } from '../../web/room/colour.js';
-import { initialOf, shapePath } from '../../web/room/shape.js';
+import { SCHEMES, SHADES, colourOf, initialOf, shapePath } from '../../web/room/look.js';
 
 const LOOKS = Array.from({ length: 256 }, (_, look) => look);
 

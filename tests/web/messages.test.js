@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { decode, encode, utf8Length } from '../../web/room/messages.js';
+import { cutToBytes, decode, encode, utf8Length } from '../../web/room/messages.js';
 
 const vectors = JSON.parse(readFileSync(new URL('../vectors/room.json', import.meta.url), 'utf8'));
 
@@ -57,4 +57,12 @@ test('no random bytes make it throw', () => {
 
 test('measures text in bytes', () => {
   assert.equal(utf8Length('Zoë 🌊'), 9);
+});
+
+test('cuts text to bytes without breaking a character', () => {
+  assert.equal(cutToBytes('Ada', 64), 'Ada');
+  assert.equal(cutToBytes('ä'.repeat(33), 64), 'ä'.repeat(32));
+  assert.equal(cutToBytes(`a${'ä'.repeat(32)}`, 64), `a${'ä'.repeat(31)}`);
+  assert.equal(cutToBytes('🌊'.repeat(17), 64), '🌊'.repeat(16));
+  assert.equal(cutToBytes(`${'n'.repeat(62)}🌊`, 64), 'n'.repeat(62));
 });

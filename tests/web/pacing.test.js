@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, mock, test } from 'node:test';
-import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, Backoff } from '../../web/room/backoff.js';
-import { PointerSender } from '../../web/room/pointer-sender.js';
+import { PointerSender } from '../../web/room/pointer.js';
+import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, Backoff } from '../../web/room/session.js';
 
 describe('the wait before the next attempt', () => {
   test('doubles up to its limit, and begins again after a good connection', () => {

@@ -74,6 +74,30 @@ describe('opening', () => {
     connection.close();
   });
 
+  test('a candidate that the browser does not take, as one that the description named already, is no failure', async () => {
+    const { promise } = application();
+    await settle();
+    browser.pc.rejectCandidate = new Error('duplicate');
+    await browser.open();
+    assert.deepEqual(browser.pc.calls, ['local', 'remote', 'candidate:1', 'candidate:2'], 'the others are still offered');
+    (await promise).close();
+  });
+
+  test('the answer is applied in the turn in which it was read, without waiting between its parts', async () => {
+    const { promise } = application();
+    await settle();
+    const { pc } = browser;
+    /** @type {string[][]} */ const after = [];
+    pc.setRemoteDescription = () => {
+      pc.calls.push('remote');
+      queueMicrotask(() => after.push([...pc.calls]));
+      return Promise.resolve();
+    };
+    await browser.open();
+    assert.deepEqual(after, [['local', 'remote', 'candidate:1', 'candidate:2']]);
+    (await promise).close();
+  });
+
   test('early messages are delivered after the promise, in order', async () => {
     /** @type {any} */ let connection;
     /** @type {any[]} */ const told = [];
@@ -142,11 +166,26 @@ describe('what keeps it from opening', () => {
     assert.equal((await rejectsWith(application().promise, 'not-supported')).cause.message, 'too many');
   });
 
+  test('not-supported: the browser does not take its own offer, told without waiting for the server', async () => {
+    const { promise } = application();
+    browser.pc.rejectOffer = new Error('no certificate');
+    assert.equal((await rejectsWith(promise, 'not-supported')).cause.message, 'no certificate');
+    assert.equal(browser.posts[0].init.signal.aborted, true);
+  });
+
   test('unreachable: the fetch fails', async () => {
     const { promise } = application();
     await settle();
     browser.posts[0].fail(new TypeError('Failed to fetch'));
     assert.equal((await rejectsWith(promise, 'unreachable')).cause.message, 'Failed to fetch');
+  });
+
+  test('unreachable: the answer breaks off', async () => {
+    const { promise } = application();
+    await settle();
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new TypeError('network error')) });
+    browser.posts[0].answerWith(new Response(broken));
+    assert.equal((await rejectsWith(promise, 'unreachable')).cause.message, 'network error');
   });
 
   test('the server\'s own code, message and status', async () => {

@@ -1,17 +1,13 @@
-// A classic script, loaded before the modules: it shows what goes wrong in this page even when a module is missing.
-'use strict';
+// A classic script, before the modules: it shows what goes wrong in this page even when a module is missing.
 
 (() => {
   /** @param {string} what */
   function show(what) {
-    const toast = document.getElementById('toast');
-    const text = document.getElementById('toast-text');
-    const close = document.getElementById('toast-close');
-    if (!toast || !text || !close) {
-      // The page is not read so far: come back when it is.
-      document.addEventListener('DOMContentLoaded', () => show(what), { once: true });
+    if (document.readyState === 'loading') {
+      addEventListener('DOMContentLoaded', () => show(what));
       return;
     }
+    const [toast, text, close] = ['toast', 'toast-text', 'toast-close'].map((id) => /** @type {HTMLElement} */ (document.getElementById(id)));
     text.textContent = `Something went wrong in this page. Reload it. (${what})`;
     toast.hidden = false;
     close.onclick = () => {
@@ -25,8 +21,8 @@
     show(target instanceof HTMLElement ? `${target.localName} did not load` : event.message);
   }, true);
 
-  // A module whose loading neither ends nor fails tells nobody.
   const LOADED_WITHIN_MS = 10_000;
+  // A module whose loading neither ends nor fails tells nobody.
   setTimeout(() => {
     if (!('patchcordRoom' in globalThis)) show('it did not load completely');
   }, LOADED_WITHIN_MS);

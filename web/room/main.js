@@ -1,91 +1,33 @@
 // Ties the room together: what the server says goes to the views, what the person does goes to the server.
 
-import { paintBadge } from './badge.js';
-import { colourOf } from './colour.js';
-import { Chat } from './chat.js';
-import { LinkStrip } from './link-strip.js';
-import { Notice } from './notice.js';
-import { OwnName } from './own-name.js';
-import { PeopleList } from './people-list.js';
-import { watchPointer } from './pointer.js';
-import { PointerSender } from './pointer-sender.js';
-import { Room } from './room.js';
-import { Session } from './session.js';
-import { Sheet } from './sheet.js';
-import { Stage } from './stage.js';
-import { showToast } from './toast.js';
-import { watchWave } from './wave.js';
-import { WORDS_UNREADABLE, wordsForRefused } from './words.js';
+/** @import { ServerMessage } from './messages.js' */
 
-/** @type {<T extends HTMLElement>(id: string) => T} */
-const element = (id) => /** @type {any} */ (document.getElementById(id));
+import { addLine, giveBack, showLines, watchChat } from './chat.js';
+import { clearLink, showLink } from './link.js';
+import { paint } from './look.js';
+import { WORDS_UNREADABLE, showStatus, showToast, wordsForRefused } from './notice.js';
+import { element } from './page.js';
+import { nameRefused, nameSettled, showName, showPeople, showWaving, wantedName, watchName } from './people.js';
+import { PointerSender, watchPointer } from './pointer.js';
+import { Room } from './room.js';
+import * as session from './session.js';
+import { previewLine, watchSheet } from './sheet.js';
+import { moveOwn, updateStage, wake, watchStage } from './stage.js';
+import { watchWave } from './wave.js';
 
 const room = new Room();
-const stage = new Stage(element('canvas'), room);
-const peopleList = new PeopleList(element('people'), element('people-count'));
-const strip = new LinkStrip(element('link-sparkline'), {
-  rtt: element('link-rtt'),
-  jitter: element('link-jitter'),
-  loss: element('link-loss'),
-  transport: element('link-transport'),
-});
-const sheet = new Sheet({
-  side: element('side'),
-  opener: element('sheet-open'),
-  closer: element('sheet-close'),
-  unread: element('unread'),
-  preview: element('sheet-preview'),
-  stage: element('canvas'),
-});
-const chat = new Chat({
-  form: element('chat-form'),
-  input: element('chat-input'),
-  list: element('chat-lines'),
-  empty: element('chat-empty'),
-}, { say: (text) => session.send({ kind: 'Chat', text }), complain: showToast });
-const ownName = new OwnName(element('name-form'), element('name'), {
-  rename: (name) => void session.send({ kind: 'Rename', name }),
-  complain: showToast,
-});
-const notice = new Notice({
-  text: element('notice-text'),
-  next: element('notice-next'),
-  button: element('try-again'),
-}, () => void session.start());
-const pointerSender = new PointerSender((message) => session.sendUnreliable(message));
+const pointerSender = new PointerSender(session.sendUnreliable);
 
 let hasMoved = false;
 let toldUnreadable = false;
 
-const session = new Session({
-  wantedName: () => ownName.wanted(),
-  onmessage,
-  onstatus(status) {
-    notice.show(status);
-    if (status.state === 'open') {
-      pointerSender.refresh();
-    } else {
-      pointerSender.stop();
-      strip.clear();
-      room.rest();
-      peopleList.showWaving(room);
-    }
-    showHint();
-  },
-  onunreadable() {
-    if (!toldUnreadable) showToast(WORDS_UNREADABLE);
-    toldUnreadable = true;
-  },
-  onping: () => strip.show(session.link, session.transport, performance.now()),
-});
-
-/** @param {import('./messages.js').ServerMessage} message */
+/** @param {ServerMessage} message */
 function onmessage(message) {
   switch (message.kind) {
     case 'Welcome':
       room.welcome(message);
       showEveryone();
-      chat.show(room.lines, stage.schemeName);
+      showLines(room.lines);
       break;
     case 'Joined':
       room.joined(message);
@@ -97,52 +39,48 @@ function onmessage(message) {
       break;
     case 'Renamed':
       room.renamed(message.id, message.name);
+      if (message.id === room.me) nameSettled();
       showEveryone();
       break;
     case 'Said': {
       const isMine = message.author === room.me;
-      chat.add(room.said(message), isMine, stage.schemeName);
-      sheet.said(message.name, message.text, isMine);
+      addLine(room.said(message), isMine);
+      previewLine(message.name, message.text, isMine);
       break;
     }
-    case 'Refused':
-      chat.giveBack();
-      showToast(wordsForRefused(message.reason));
+    case 'Refused': {
+      const isName = nameRefused();
+      if (!isName) giveBack();
+      showToast(wordsForRefused(message.reason, isName));
       break;
+    }
     case 'Snapshot':
       if (room.snapshot(message)) {
-        stage.update();
-        peopleList.showWaving(room);
+        updateStage();
+        showWaving(room);
       }
       break;
   }
 }
 
 function showEveryone() {
-  peopleList.show(room, stage.schemeName);
-  stage.update();
-  stage.wake();
+  showPeople(room);
+  updateStage();
+  wake();
   const me = room.me === null ? undefined : room.people.get(room.me);
   if (me) {
-    ownName.show(me.name);
-    showAccent(me.look);
+    showName(me.name);
+    // The page's accent is one's own colour.
+    paint(document.documentElement, me.look);
   }
   showHint();
 }
 
-/** The page's accent is one's own colour. @param {number} look */
-function showAccent(look) {
-  const { fill, onFill } = colourOf(look, stage.schemeName);
-  document.documentElement.style.setProperty('--accent', fill);
-  document.documentElement.style.setProperty('--on-accent', onFill);
-}
-
 function showHint() {
   const hint = element('hint');
-  const isOpen = session.status.state === 'open';
   const isAlone = room.people.size <= 1;
   hint.classList.toggle('alone', isAlone);
-  hint.hidden = !isOpen || (hasMoved && !isAlone);
+  hint.hidden = session.status.state !== 'open' || (hasMoved && !isAlone);
   const isLocal = /^(localhost|127\.|\[::1\])/.test(location.host);
   const where = isLocal ? 'the address that the server printed' : location.host;
   hint.textContent = isAlone
@@ -151,21 +89,20 @@ function showHint() {
 }
 
 watchPointer(element('canvas'), (own) => {
-  stage.moveOwn(own);
+  moveOwn(own);
   pointerSender.move(own);
   if (!hasMoved) {
     hasMoved = true;
     showHint();
   }
 });
+watchStage(room);
+watchSheet();
+watchChat((text) => session.send({ kind: 'Chat', text }));
+watchName((name) => session.send({ kind: 'Rename', name }));
 watchWave(element('wave'), () => session.sendUnreliable({ kind: 'Wave' }));
 
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  showEveryone();
-  for (const badge of document.querySelectorAll('svg.badge')) {
-    if (badge instanceof SVGElement) paintBadge(badge, Number(badge.dataset.look), stage.schemeName);
-  }
-});
+element('try-again').addEventListener('click', session.start);
 
 // Whoever comes back to the page, or to the Wi-Fi, does not wait for the next attempt.
 addEventListener('online', tryAtOnce);
@@ -180,25 +117,35 @@ function tryAtOnce() {
 /** A view of the room for tests and the curious. Reading it changes nothing. */
 Object.defineProperty(globalThis, 'patchcordRoom', {
   value: Object.freeze({
-    get state() {
-      return session.status.state;
-    },
-    get me() {
-      return room.me;
-    },
-    get people() {
-      return new Map([...room.people].map(([id, { name, look, x, y, down, waving, hasPointer }]) => [id, { name, look, x, y, down, waving, hasPointer }]));
-    },
-    get link() {
-      return session.link.stats(performance.now());
-    },
-    get lines() {
-      return room.lines.map((line) => ({ ...line }));
-    },
-    get timing() {
-      return session.timing;
-    },
+    get state() { return session.status.state; },
+    get me() { return room.me; },
+    get people() { return new Map([...room.people].map(([id, { id: _, ...person }]) => [id, person])); },
+    get link() { return session.link.stats(performance.now()); },
+    get lines() { return room.lines.map((line) => ({ ...line })); },
+    get timing() { return session.connection?.timing ?? null; },
   }),
 });
 
-void session.start();
+session.begin({
+  wantedName,
+  onmessage,
+  onstatus(status) {
+    showStatus(status);
+    if (status.state === 'open') {
+      pointerSender.refresh();
+    } else {
+      pointerSender.stop();
+      clearLink();
+      room.rest();
+      showWaving(room);
+      giveBack();
+      nameSettled();
+    }
+    showHint();
+  },
+  onunreadable() {
+    if (!toldUnreadable) showToast(WORDS_UNREADABLE);
+    toldUnreadable = true;
+  },
+  onping: () => showLink(session.link, session.connection?.transport ?? '', performance.now()),
+});

@@ -1,29 +1,27 @@
-// One's own pointer on the canvas: mouse, finger, pen, or the arrow keys.
+// One's own pointer: from mouse, finger, pen or arrow keys on the canvas, to the server.
+
+import { COORDINATE_MAX, next16 } from './messages.js';
 
 /** How much of the canvas an arrow key crosses in a second, and in its first step. */
 const KEY_SPEED = 0.4;
 const KEY_STEP = 0.012;
 
-/** As often as positions are sent. */
-const KEY_INTERVAL_MS = 1000 / 60;
+/** The protocol's limit, 60 a second. */
+const INTERVAL_MS = 1000 / 60;
 
-/** @type {Readonly<Record<string, readonly [number, number]>>} */
+const REFRESH_MS = 1000;
+
+/** @type {Record<string, [number, number]>} */
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @typedef {{ x: number, y: number, down: boolean }} OwnPointer  `x` and `y` from 0 to 1. */
 
-/**
- * Tells each move of one's own pointer over the canvas.
- *
- * @param {HTMLCanvasElement} canvas
- * @param {(pointer: OwnPointer) => void} onmove
- */
+/** @param {HTMLCanvasElement} canvas @param {(pointer: OwnPointer) => void} onmove  Told each move over the canvas. */
 export function watchPointer(canvas, onmove) {
   let own = { x: 0.5, y: 0.5, down: false };
   /** @type {Set<string>} */
   const held = new Set();
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  let stepping;
+  let stepping = 0;
 
   /** @param {number} x @param {number} y @param {boolean} down */
   function move(x, y, down) {
@@ -37,11 +35,19 @@ export function watchPointer(canvas, onmove) {
     move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, down);
   }
 
+  function lift() {
+    if (own.down) move(own.x, own.y, false);
+  }
+
+  function rest() {
+    clearInterval(stepping);
+    stepping = 0;
+  }
+
   function release() {
     held.clear();
-    clearInterval(stepping);
-    stepping = undefined;
-    if (own.down) move(own.x, own.y, false);
+    rest();
+    lift();
   }
 
   /** @param {number} part  Of the canvas. */
@@ -68,7 +74,12 @@ export function watchPointer(canvas, onmove) {
   canvas.addEventListener('pointerup', (event) => {
     if (event.isPrimary) moveTo(event, false);
   });
-  canvas.addEventListener('pointercancel', release);
+  // What is let go outside of the canvas, or taken away by the browser, is not told as a pointerup.
+  for (const type of /** @type {const} */ (['pointercancel', 'lostpointercapture', 'pointerleave'])) {
+    canvas.addEventListener(type, ({ isPrimary }) => {
+      if (isPrimary) lift();
+    });
+  }
   canvas.addEventListener('contextmenu', (event) => event.preventDefault());
 
   canvas.addEventListener('keydown', (event) => {
@@ -83,14 +94,62 @@ export function watchPointer(canvas, onmove) {
     }
     held.add(event.key);
     step(KEY_STEP);
-    stepping ??= setInterval(() => step((KEY_SPEED * KEY_INTERVAL_MS) / 1000), KEY_INTERVAL_MS);
+    stepping ||= window.setInterval(() => step((KEY_SPEED * INTERVAL_MS) / 1000), INTERVAL_MS);
   });
   canvas.addEventListener('keyup', (event) => {
-    if (event.key === ' ') move(own.x, own.y, false);
+    if (event.key === ' ') lift();
     held.delete(event.key);
-    if (held.size > 0) return;
-    clearInterval(stepping);
-    stepping = undefined;
+    if (held.size === 0) rest();
   });
   canvas.addEventListener('blur', release);
+  addEventListener('blur', release);
+}
+
+/** Sends it: as soon as it moves, sixty times a second at most, and once a second at rest, so that a lost last packet heals. */
+export class PointerSender {
+  #send;
+  /** @type {{ x: number, y: number, down: number } | null} */ #place = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
+  #pending = false;
+  #sentAt = -Infinity;
+  #seq = 0;
+
+  /** @param {(message: import('./messages.js').PageMessage) => void} send */
+  constructor(send) {
+    this.#send = send;
+  }
+
+  /** @param {OwnPointer} pointer */
+  move({ x, y, down }) {
+    const place = { x: Math.round(x * COORDINATE_MAX), y: Math.round(y * COORDINATE_MAX), down: Number(down) };
+    const last = this.#place;
+    if (last?.x === place.x && last.y === place.y && last.down === place.down) return;
+    this.#place = place;
+    if (this.#pending) return;
+    const wait = this.#sentAt + INTERVAL_MS - performance.now();
+    this.#pending = wait > 0;
+    if (this.#pending) this.#after(wait);
+    else this.refresh();
+  }
+
+  /** Sends the place again. */
+  refresh() {
+    if (!this.#place) return;
+    this.#pending = false;
+    this.#sentAt = performance.now();
+    this.#seq = next16(this.#seq);
+    this.#send({ kind: 'Pointer', seq: this.#seq, ...this.#place });
+    this.#after(REFRESH_MS);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#pending = false;
+  }
+
+  /** @param {number} ms */
+  #after(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.refresh(), ms);
+  }
 }

@@ -1,21 +1,15 @@
-// Who is here, where they point and what was said: the server's messages in, the state of the room out. No DOM, no clock.
+// Who is here, where they point and what was said, from the server's messages. No DOM, no clock.
 
-import { COORDINATE_MAX, STATE } from './messages.js';
-import { isNewer32 } from './sequence.js';
+import { COORDINATE_MAX, STATE, isNewer32 } from './messages.js';
 
 /** Lines kept on the page; the server keeps 50 for newcomers. */
 export const LINES_MAX = 200;
 
+/** @import { Person, Snapshot, Welcome } from './messages.js' */
+
 /**
- * @typedef {object} Participant
- * @property {number} id
- * @property {number} look
- * @property {string} name
- * @property {number} x  0 to 65535, of the width
- * @property {number} y  0 to 65535, of the height
- * @property {boolean} down
- * @property {boolean} waving
- * @property {boolean} hasPointer  Without one, `x` and `y` mean nothing.
+ * `x` and `y` go from 0 to 65535 and mean nothing without a pointer.
+ * @typedef {Person & { x: number, y: number, down: boolean, waving: boolean, hasPointer: boolean }} Participant
  *
  * @typedef {{ author: number, look: number, name: string, text: string, ageSeconds: number }} Said
  */
@@ -26,7 +20,7 @@ export class Room {
   /** @type {Said[]} Oldest first. */ lines = [];
   /** @type {number | null} */ #tick = null;
 
-  /** @param {import('./messages.js').Welcome} welcome */
+  /** @param {Welcome} welcome */
   welcome({ you, people, lines }) {
     this.me = you;
     this.people = new Map(people.map((person) => [person.id, newcomer(person)]));
@@ -34,7 +28,7 @@ export class Room {
     this.#tick = null;
   }
 
-  /** @param {import('./messages.js').Person} person */
+  /** @param {Person} person */
   joined(person) {
     this.people.set(person.id, newcomer(person));
   }
@@ -64,11 +58,9 @@ export class Room {
   }
 
   /**
-   * Takes a snapshot, unless a newer one came before it. Of people who have not been announced, or have left, it says
-   * nothing: `Joined` and `Left` travel on the other channel and may come later or sooner.
-   *
-   * @param {import('./messages.js').Snapshot} snapshot
-   * @returns {boolean} whether it was taken
+   * Takes a snapshot, unless a newer one came before it; returns whether. Of people who have not been announced, or have
+   * left, it says nothing: `Joined` and `Left` travel on the other channel and may come later or sooner.
+   * @param {Snapshot} snapshot
    */
   snapshot({ tick, people }) {
     if (this.me === null || (this.#tick !== null && isNewer32(this.#tick, tick))) return false;
@@ -88,7 +80,7 @@ export class Room {
   }
 }
 
-/** @param {import('./messages.js').Person} person @returns {Participant} */
+/** @param {Person} person @returns {Participant} */
 function newcomer({ id, look, name }) {
   const middle = Math.round(COORDINATE_MAX / 2);
   return { id, look, name, x: middle, y: middle, down: false, waving: false, hasPointer: false };

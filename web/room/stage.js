@@ -1,14 +1,17 @@
 // The canvas: everyone's pointer and trail. Draws only while something moves and the page is seen.
 
-import { SCHEMES, colourOf } from './colour.js';
+/** @import { Colour } from './look.js' */
+/** @import { OwnPointer } from './pointer.js' */
+/** @import { Participant } from './room.js' */
+
 import { drawFigure, drawWave } from './figure.js';
+import { colourOf } from './look.js';
 import { COORDINATE_MAX } from './messages.js';
+import { element } from './page.js';
+import { Room } from './room.js';
 import { JUMP, Trail } from './trail.js';
 
-/**
- * How fast a drawn pointer follows the newest snapshot: it covers 63 % of the way in this time. About one snapshot: it
- * evens out their jitter and adds as little delay.
- */
+/** A drawn pointer covers 63 % of its way in this time, about one snapshot: it evens out their jitter and adds little delay. */
 const FOLLOW_MS = 16;
 
 /** A pointer at rest steps back after this long, so that the ones that move are seen. */
@@ -25,206 +28,170 @@ const PIXEL_RATIO_MAX = 2;
 /** Nearer to its target than this part of the canvas, a pointer has arrived. */
 const ARRIVED = 0.0002;
 
-/**
- * @typedef {object} Actor  One person on the stage; places from 0 to 1.
- * @property {Trail} trail
- * @property {number} x  Where it is drawn.
- * @property {number} y
- * @property {number} targetX  Where it was said to be.
- * @property {number} targetY
- * @property {boolean} down
- * @property {boolean} placed  Whether it has ever been anywhere.
- * @property {number} movedAt
- * @property {number} waveStrength
- */
+/** One person on the stage; places from 0 to 1. */
+class Actor {
+  trail = new Trail();
+  /** Where it is drawn. */
+  x = 0;
+  y = 0;
+  /** Where it was said to be. */
+  targetX = 0;
+  targetY = 0;
+  down = false;
+  /** Whether it has ever been anywhere. */
+  placed = false;
+  movedAt = performance.now();
+  waveStrength = 0;
 
-export class Stage {
-  /** @type {HTMLCanvasElement} */ #canvas;
-  /** @type {CanvasRenderingContext2D} */ #context;
-  /** @type {import('./room.js').Room} */ #room;
-  /** @type {Map<number, Actor>} */ #actors = new Map();
-  /** @type {{ x: number, y: number, down: boolean } | null} One's own pointer, drawn without waiting for the server. */
-  #own = null;
-  #width = 0;
-  #height = 0;
-  #frame = 0;
-  #lastFrameAt = 0;
-  #dark = matchMedia('(prefers-color-scheme: dark)');
-  #still = matchMedia('(prefers-reduced-motion: reduce)');
-
-  /** @param {HTMLCanvasElement} canvas @param {import('./room.js').Room} room */
-  constructor(canvas, room) {
-    this.#canvas = canvas;
-    this.#room = room;
-    // It exists unless the browser has run out of memory, and then the page shows the error.
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
-    new ResizeObserver(() => this.#resize()).observe(canvas);
-    this.#dark.addEventListener('change', () => this.wake());
-    this.#still.addEventListener('change', () => this.wake());
-    document.addEventListener('visibilitychange', () => this.wake());
-    this.#resize();
-  }
-
-  get schemeName() {
-    return this.#dark.matches ? 'dark' : 'light';
-  }
-
-  /** The room changed: people came, went or moved. */
-  update() {
-    const now = performance.now();
-    for (const id of this.#actors.keys()) {
-      if (!this.#room.people.has(id)) this.#actors.delete(id);
-    }
-    // A move from before the welcome, or from before the connection came back.
-    if (this.#own && this.#room.me !== null && !this.#actor(this.#room.me).placed) this.moveOwn(this.#own);
-    let moved = false;
-    for (const person of this.#room.people.values()) {
-      if (person.waving) moved = true;
-      if (!person.hasPointer || (person.id === this.#room.me && this.#own)) continue;
-      const x = person.x / COORDINATE_MAX;
-      const y = person.y / COORDINATE_MAX;
-      if (this.#place(person.id, x, y, person.down, now)) moved = true;
-    }
-    if (moved) this.wake();
-  }
-
-  /** One's own pointer moved. @param {{ x: number, y: number, down: boolean }} own */
-  moveOwn(own) {
-    this.#own = own;
-    if (this.#room.me === null) return;
-    const now = performance.now();
-    this.#place(this.#room.me, own.x, own.y, own.down, now);
-    const actor = this.#actor(this.#room.me);
-    actor.x = own.x;
-    actor.y = own.y;
-    actor.trail.add(own.x, own.y, own.down, now);
-    this.wake();
-  }
-
-  /** Draws from the next frame on, until all is at rest. */
-  wake() {
-    if (this.#frame || document.hidden) return;
-    this.#lastFrameAt = performance.now();
-    this.#frame = requestAnimationFrame((now) => this.#draw(now));
-  }
-
-  /**
-   * @param {number} id
-   * @param {number} x
-   * @param {number} y
-   * @param {boolean} down
-   * @param {number} now
-   * @returns {boolean} whether that is news
-   */
-  #place(id, x, y, down, now) {
-    const actor = this.#actor(id);
-    const moved = x !== actor.targetX || y !== actor.targetY || down !== actor.down || !actor.placed;
+  /** Says where it is. Returns whether that is news. @param {OwnPointer} place @param {number} now */
+  place({ x, y, down }, now) {
+    const moved = x !== this.targetX || y !== this.targetY || down !== this.down || !this.placed;
     // A finger that was set elsewhere does not glide there.
-    const jumps = down && !actor.down && Math.hypot(x - actor.x, y - actor.y) > JUMP;
-    if (!actor.placed || jumps) {
-      actor.x = x;
-      actor.y = y;
-      actor.placed = true;
-    }
-    actor.targetX = x;
-    actor.targetY = y;
-    actor.down = down;
-    if (moved || down) actor.movedAt = now;
+    const jumps = down && !this.down && Math.hypot(x - this.x, y - this.y) > JUMP;
+    this.targetX = x;
+    this.targetY = y;
+    if (!this.placed || jumps) this.follow(1);
+    this.placed = true;
+    this.down = down;
+    if (moved || down) this.movedAt = now;
     return moved || down;
   }
 
-  /** @param {number} id */
-  #actor(id) {
-    let actor = this.#actors.get(id);
-    if (!actor) {
-      actor = { trail: new Trail(), x: 0, y: 0, targetX: 0, targetY: 0, down: false, placed: false, movedAt: performance.now(), waveStrength: 0 };
-      this.#actors.set(id, actor);
-    }
-    return actor;
+  /** Goes a part of the way. Returns whether it is still under way. @param {number} part */
+  follow(part) {
+    const dx = this.targetX - this.x;
+    const dy = this.targetY - this.y;
+    const arrives = Math.abs(dx) + Math.abs(dy) < ARRIVED;
+    this.x += arrives ? dx : dx * part;
+    this.y += arrives ? dy : dy * part;
+    return !arrives;
   }
+}
 
-  /** @param {number} now */
-  #draw(now) {
-    const elapsed = Math.max(0, now - this.#lastFrameAt);
-    this.#lastFrameAt = now;
-    this.#frame = 0;
-    const context = this.#context;
-    const schemeName = this.schemeName;
-    const paper = SCHEMES[schemeName].paper;
-    const ink = schemeName === 'dark' ? '#eceef2' : '#1d1f24';
-    const follow = 1 - Math.exp(-elapsed / FOLLOW_MS);
-    let busy = false;
-    context.clearRect(0, 0, this.#width, this.#height);
+/** @type {HTMLCanvasElement} */
+const canvas = element('canvas');
+// There is one unless the browser has run out of memory, and then the page shows the error.
+const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const still = matchMedia('(prefers-reduced-motion: reduce)');
 
-    // All trails lie under all figures.
-    for (const [id, actor] of this.#actors) {
-      const person = this.#room.people.get(id);
-      if (!person) continue;
-      if (this.#follow(actor, follow)) busy = true;
-      // From where it is drawn, so that the line ends in the figure.
-      if (actor.placed && (id !== this.#room.me || !this.#own)) actor.trail.add(actor.x, actor.y, actor.down, now);
-      if (actor.trail.age(now)) {
-        actor.trail.draw(context, colourOf(person.look, schemeName).shades, this.#width, this.#height, now);
-        busy = true;
-      }
-    }
-    for (const person of this.#room.people.values()) {
-      const own = person.id === this.#room.me ? this.#own : null;
-      const inks = { colour: colourOf(person.look, schemeName), paper, ink };
-      const actor = this.#actor(person.id);
-      if (this.#drawPerson(person, actor, own, inks, now, elapsed)) busy = true;
-    }
-    if (busy) this.wake();
+/** @type {Map<number, Actor>} */
+const actors = new Map();
+let room = new Room();
+/** One's own pointer, drawn without waiting for the server. @type {OwnPointer | null} */
+let own = null;
+let width = 0;
+let height = 0;
+let frame = 0;
+let lastFrameAt = 0;
+
+/** Shows this room from now on. @param {Room} shown */
+export function watchStage(shown) {
+  room = shown;
+  new ResizeObserver(resize).observe(canvas);
+  dark.addEventListener('change', wake);
+  still.addEventListener('change', wake);
+  document.addEventListener('visibilitychange', wake);
+}
+
+/** The room changed: people came, went or moved. */
+export function updateStage() {
+  const { me, people } = room;
+  const now = performance.now();
+  for (const id of actors.keys()) {
+    if (!people.has(id)) actors.delete(id);
   }
+  // A move from before the welcome, or from before the connection came back.
+  if (own && me !== null && !actorOf(me).placed) moveOwn(own);
+  let moved = false;
+  for (const { id, x, y, down, waving, hasPointer } of people.values()) {
+    if (waving) moved = true;
+    if (!hasPointer || (id === me && own)) continue;
+    if (actorOf(id).place({ x: x / COORDINATE_MAX, y: y / COORDINATE_MAX, down }, now)) moved = true;
+  }
+  if (moved) wake();
+}
 
-  /**
-   * @param {import('./room.js').Participant} person
-   * @param {Actor} actor
-   * @param {{ down: boolean } | null} own
-   * @param {import('./figure.js').Ink} inks
-   * @param {number} now
-   * @param {number} elapsed
-   * @returns {boolean} whether it goes on moving by itself
-   */
-  #drawPerson(person, actor, own, inks, now, elapsed) {
-    const seen = person.hasPointer || own !== null;
-    // Someone who has no pointer waves from the lower edge.
-    const at = seen && actor.placed
-      ? { x: actor.x * this.#width, y: actor.y * this.#height }
-      : { x: (0.15 + ((person.look * 0.618) % 0.7)) * this.#width, y: this.#height * 0.8 };
-    const change = elapsed / WAVE_FADE_MS;
-    actor.waveStrength = Math.min(1, Math.max(0, actor.waveStrength + (person.waving ? change : -change)));
-    const waves = actor.waveStrength > 0;
-    const restedMs = waves ? 0 : now - actor.movedAt - REST_AFTER_MS;
-    const presence = 1 - (1 - REST_PRESENCE) * Math.min(1, Math.max(0, restedMs / REST_FADE_MS));
-    if (waves) drawWave(this.#context, at, inks, { now, strength: actor.waveStrength, still: this.#still.matches });
-    if ((seen && actor.placed) || waves) {
-      drawFigure(this.#context, { ...at, name: person.name, look: person.look, down: own?.down ?? person.down, presence }, inks);
+/** One's own pointer moved. @param {OwnPointer} moved */
+export function moveOwn(moved) {
+  own = moved;
+  if (room.me === null) return;
+  const now = performance.now();
+  const actor = actorOf(room.me);
+  actor.place(own, now);
+  actor.follow(1);
+  actor.trail.add(own.x, own.y, own.down, now);
+  wake();
+}
+
+/** Draws from the next frame on, until all is at rest. */
+export function wake() {
+  if (frame || document.hidden) return;
+  lastFrameAt = performance.now();
+  frame = requestAnimationFrame(draw);
+}
+
+/** @param {number} id */
+function actorOf(id) {
+  const actor = actors.get(id) ?? new Actor();
+  actors.set(id, actor);
+  return actor;
+}
+
+/** @param {number} now */
+function draw(now) {
+  const elapsed = Math.max(0, now - lastFrameAt);
+  lastFrameAt = now;
+  frame = 0;
+  const schemeName = dark.matches ? 'dark' : 'light';
+  const people = [...room.people.values()].map((person) => (
+    { person, actor: actorOf(person.id), colour: colourOf(person.look, schemeName) }));
+  let busy = false;
+  context.clearRect(0, 0, width, height);
+
+  // All trails lie under all figures.
+  for (const { person, actor, colour } of people) {
+    if (actor.follow(1 - Math.exp(-elapsed / FOLLOW_MS))) busy = true;
+    // From where it is drawn, so that the line ends in the figure.
+    if (actor.placed && (person.id !== room.me || !own)) actor.trail.add(actor.x, actor.y, actor.down, now);
+    if (actor.trail.age(now)) {
+      actor.trail.draw(context, colour.shades, width, height, now);
+      busy = true;
     }
-    return waves || person.waving || (seen && restedMs < REST_FADE_MS);
   }
+  for (const { person, actor, colour } of people) {
+    if (drawPerson(person, actor, colour, now, elapsed)) busy = true;
+  }
+  if (busy) wake();
+}
 
-  /** @param {Actor} actor @param {number} part @returns {boolean} whether it is still on its way */
-  #follow(actor, part) {
-    const dx = actor.targetX - actor.x;
-    const dy = actor.targetY - actor.y;
-    if (Math.abs(dx) + Math.abs(dy) < ARRIVED) {
-      actor.x = actor.targetX;
-      actor.y = actor.targetY;
-      return false;
-    }
-    actor.x += dx * part;
-    actor.y += dy * part;
-    return true;
-  }
+/**
+ * Returns whether the person goes on moving without news.
+ * @param {Participant} person @param {Actor} actor @param {Colour} colour @param {number} now @param {number} elapsed
+ */
+function drawPerson({ id, look, name, down, waving, hasPointer }, actor, colour, now, elapsed) {
+  const mine = id === room.me ? own : null;
+  const seen = (hasPointer || mine !== null) && actor.placed;
+  // Someone who has no pointer waves from the lower edge.
+  const at = seen
+    ? { x: actor.x * width, y: actor.y * height }
+    : { x: (0.15 + ((look * 0.618) % 0.7)) * width, y: height * 0.8 };
+  const change = elapsed / WAVE_FADE_MS;
+  actor.waveStrength = Math.min(1, Math.max(0, actor.waveStrength + (waving ? change : -change)));
+  const waves = actor.waveStrength > 0;
+  const restedMs = waves ? 0 : now - actor.movedAt - REST_AFTER_MS;
+  const presence = 1 - (1 - REST_PRESENCE) * Math.min(1, Math.max(0, restedMs / REST_FADE_MS));
+  if (waves) drawWave(context, at, colour, { now, strength: actor.waveStrength, still: still.matches });
+  if (seen || waves) drawFigure(context, { ...at, name, look, down: mine?.down ?? down, presence }, colour);
+  return waves || waving || (seen && restedMs < REST_FADE_MS);
+}
 
-  #resize() {
-    const ratio = Math.min(devicePixelRatio, PIXEL_RATIO_MAX);
-    this.#width = this.#canvas.clientWidth;
-    this.#height = this.#canvas.clientHeight;
-    this.#canvas.width = Math.round(this.#width * ratio);
-    this.#canvas.height = Math.round(this.#height * ratio);
-    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.wake();
-  }
+function resize() {
+  const ratio = Math.min(devicePixelRatio, PIXEL_RATIO_MAX);
+  width = canvas.clientWidth;
+  height = canvas.clientHeight;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  context.scale(ratio, ratio);
+  wake();
 }

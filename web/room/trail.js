@@ -1,7 +1,6 @@
-// Where a pointer was a moment ago, and the line that is drawn of it: thin while it moves, broad and longer lasting while
-// it is pressed, thinner and fainter with age.
+// Where a pointer was a moment ago, as a line: broad and longer lasting while it is pressed, thinner and fainter with age.
 
-import { SHADES } from './colour.js';
+import { SHADES } from './look.js';
 
 /** How long a point is seen. Pressed ones are long enough to write a word. */
 const LIFE_MS = 1000;
@@ -18,20 +17,15 @@ export const JUMP = 0.04;
 
 export class Trail {
   // Rings of the newest POINTS_MAX points: plain arrays would make garbage 60 times a second for each person.
-  #x = new Float32Array(POINTS_MAX);
-  #y = new Float32Array(POINTS_MAX);
+  #x = new Float64Array(POINTS_MAX);
+  #y = new Float64Array(POINTS_MAX);
   #at = new Float64Array(POINTS_MAX);
   #pressed = new Uint8Array(POINTS_MAX);
   #starts = new Uint8Array(POINTS_MAX);
   #first = 0;
   #count = 0;
 
-  /**
-   * @param {number} x  From 0 to 1, as `y`.
-   * @param {number} y
-   * @param {boolean} pressed
-   * @param {number} now  In milliseconds.
-   */
+  /** Adds a place, from 0 to 1. @param {number} x @param {number} y @param {boolean} pressed @param {number} now  In ms. */
   add(x, y, pressed, now) {
     let starts = this.#count === 0;
     if (!starts) {
@@ -45,8 +39,8 @@ export class Trail {
     this.#x[index] = x;
     this.#y[index] = y;
     this.#at[index] = now;
-    this.#pressed[index] = pressed ? 1 : 0;
-    this.#starts[index] = starts ? 1 : 0;
+    this.#pressed[index] = Number(pressed);
+    this.#starts[index] = Number(starts);
     this.#count += 1;
   }
 
@@ -57,27 +51,20 @@ export class Trail {
   }
 
   /**
-   * Draws from the oldest to the newest point. One path for each shade, not one for each piece: a phone strokes forty
-   * paths quickly and six hundred slowly.
-   *
-   * @param {CanvasRenderingContext2D} context
-   * @param {readonly string[]} shades
-   * @param {number} width  Of the canvas, in CSS pixels, as `height`.
-   * @param {number} height
+   * Draws on a canvas of so many CSS pixels. One path for each shade, not one for each piece: a phone strokes forty paths
+   * quickly and six hundred slowly.
+   * @param {CanvasRenderingContext2D} context @param {readonly string[]} shades @param {number} width @param {number} height
    * @param {number} now
    */
   draw(context, shades, width, height, now) {
-    /** @type {(Path2D | undefined)[]} */
-    const moving = new Array(SHADES);
-    /** @type {(Path2D | undefined)[]} */
-    const pressed = new Array(SHADES);
+    /** @type {{ widthPx: number, paths: Path2D[] }[]} */
+    const [moving, pressed] = [WIDTH_PX, WIDTH_PRESSED_PX].map((widthPx) => ({ widthPx, paths: [] }));
     for (let k = 1; k < this.#count; k += 1) {
       const here = this.#index(k);
       const left = this.#left(here, now);
       if (this.#starts[here] || left <= 0) continue;
-      const paths = this.#pressed[here] ? pressed : moving;
-      const shade = Math.min(SHADES - 1, Math.floor(left * SHADES));
-      const path = paths[shade] ??= new Path2D();
+      const { paths } = this.#pressed[here] ? pressed : moving;
+      const path = paths[Math.min(SHADES - 1, Math.floor(left * SHADES))] ??= new Path2D();
       this.#addPiece(path, k, width, height);
     }
     context.lineCap = 'round';
@@ -86,17 +73,16 @@ export class Trail {
       // A root keeps the line broad for most of its life and lets it end in a point.
       const part = Math.sqrt((shade + 1) / SHADES);
       context.strokeStyle = shades[shade];
-      stroke(context, moving[shade], WIDTH_PX * part);
-      stroke(context, pressed[shade], WIDTH_PRESSED_PX * part);
+      for (const { widthPx, paths } of [moving, pressed]) {
+        context.lineWidth = widthPx * part;
+        if (paths[shade]) context.stroke(paths[shade]);
+      }
     }
   }
 
   /**
    * The piece that ends at point k: a curve between the middles of its neighbours, so that corners are round.
-   * @param {Path2D} path
-   * @param {number} k
-   * @param {number} width
-   * @param {number} height
+   * @param {Path2D} path @param {number} k @param {number} width @param {number} height
    */
   #addPiece(path, k, width, height) {
     const from = this.#index(k - 1);
@@ -111,11 +97,7 @@ export class Trail {
     if (k === this.#count - 1) path.lineTo(toX, toY);
   }
 
-  /**
-   * What is left of a point's life, from 1 down to 0 and below.
-   * @param {number} index
-   * @param {number} now
-   */
+  /** What is left of a point's life, from 1 down to 0 and below. @param {number} index @param {number} now */
   #left(index, now) {
     return 1 - (now - this.#at[index]) / (this.#pressed[index] ? LIFE_PRESSED_MS : LIFE_MS);
   }
@@ -130,11 +112,4 @@ export class Trail {
     this.#count -= 1;
     if (this.#count > 0) this.#starts[this.#first] = 1;
   }
-}
-
-/** @param {CanvasRenderingContext2D} context @param {Path2D | undefined} path @param {number} width */
-function stroke(context, path, width) {
-  if (!path) return;
-  context.lineWidth = width;
-  context.stroke(path);
 }

@@ -7,44 +7,44 @@ const INTERVAL_MS = 100;
 const TAP_MS = 600;
 
 /**
- * @param {HTMLButtonElement} button
- * @param {() => void} wave  Called at once and then ten times a second while the button is held.
+ * @param {HTMLElement} button
+ * @param {() => boolean} wave  Called at once, and ten times a second while held. False when it reaches nobody: the hand
+ *   goes down.
  */
 export function watchWave(button, wave) {
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  let waving;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let ending;
+  let waving = 0;
+  let ending = 0;
   let startedAt = 0;
 
   function start() {
     clearTimeout(ending);
+    if (waving || !wave()) return;
     button.setAttribute('aria-pressed', 'true');
-    if (waving !== undefined) return;
     startedAt = performance.now();
-    wave();
-    waving = setInterval(wave, INTERVAL_MS);
+    waving = window.setInterval(() => {
+      if (!wave()) stop();
+    }, INTERVAL_MS);
   }
 
   function stop() {
     clearTimeout(ending);
     clearInterval(waving);
-    waving = undefined;
+    waving = 0;
     button.setAttribute('aria-pressed', 'false');
   }
 
   function letGo() {
-    if (waving === undefined) return;
+    if (!waving) return;
     clearTimeout(ending);
-    ending = setTimeout(stop, Math.max(0, startedAt + TAP_MS - performance.now()));
+    ending = window.setTimeout(stop, Math.max(0, startedAt + TAP_MS - performance.now()));
   }
 
   /** @param {KeyboardEvent} event */
-  const isKey = (event) => event.key === ' ' || event.key === 'Enter';
+  const isKey = ({ key }) => key === ' ' || key === 'Enter';
 
-  button.addEventListener('pointerdown', (event) => {
-    if (event.button > 0) return;
-    button.setPointerCapture(event.pointerId);
+  button.addEventListener('pointerdown', ({ button: which, pointerId }) => {
+    if (which > 0) return;
+    button.setPointerCapture(pointerId);
     start();
   });
   button.addEventListener('pointerup', letGo);
@@ -52,21 +52,21 @@ export function watchWave(button, wave) {
   button.addEventListener('lostpointercapture', letGo);
   button.addEventListener('contextmenu', (event) => event.preventDefault());
   button.addEventListener('keydown', (event) => {
-    if (!isKey(event) || event.repeat) return;
+    if (!isKey(event)) return;
     event.preventDefault();
-    start();
+    if (!event.repeat) start();
   });
   button.addEventListener('keyup', (event) => {
     if (isKey(event)) letGo();
   });
   // A screen reader presses without a pointer or a key.
   button.addEventListener('click', (event) => {
-    if (event.detail > 0 || waving !== undefined) return;
+    if (event.detail > 0 || waving) return;
     start();
     letGo();
   });
+  // What is let go elsewhere is not told here.
   button.addEventListener('blur', stop);
-  document.addEventListener('visibilitychange', () => {
-    if (document.hidden) stop();
-  });
+  addEventListener('blur', stop);
+  document.addEventListener('visibilitychange', stop);
 }
