@@ -12,6 +12,8 @@ pub enum Why {
     Opening,
     /// ICE, DTLS or SCTP of a peer want to retransmit, check or acknowledge.
     Transport,
+    /// A peer should have acknowledged by then.
+    Probe,
 }
 
 /// Every peer's next deadline, soonest first; at most one a peer.

@@ -8,7 +8,7 @@ use str0m::config::DtlsVersion;
 use str0m::{DATAGRAM_MTU_TARGET, IceCreds, Rtc, RtcConfig};
 
 use super::limits::{RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX};
-use super::sctp_tap::{EmptyMark, tapped_crypto};
+use super::sctp::{EmptyMark, SharedWire, Tap};
 use crate::signal::MESSAGE_BYTES_MAX;
 
 /// Characters of a ufrag. It is how a first datagram finds its peer, so it must be unique: 6 bits each, 96 in all.
@@ -23,6 +23,7 @@ const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 pub(super) struct Identity {
     config: RtcConfig,
     mark: EmptyMark,
+    tap: &'static Tap,
     // ChaCha12: str0m's own credentials come from `fastrand`, which is not for secrets.
     rng: StdRng,
 }
@@ -34,7 +35,8 @@ impl Identity {
         rng.fill_bytes(&mut random);
         let mark = EmptyMark::new(random);
 
-        let crypto = tapped_crypto(mark, DATAGRAM_MTU_TARGET);
+        let tap = Tap::leak(mark, DATAGRAM_MTU_TARGET);
+        let crypto = tap.crypto();
         // One certificate for all: set-up is cheaper, and Firefox dislikes many with one issuer and serial.
         let certificate =
             crypto.dtls_provider.generate_certificate().expect("aws-lc-rs generates certificates without input");
@@ -46,20 +48,20 @@ impl Identity {
             .set_sctp_max_message_size(MESSAGE_BYTES_MAX as u32)
             // str0m refuses a write beyond this. Our own two bounds are tighter, so it never does.
             .set_sctp_max_buffered_amount(RELIABLE_WINDOW_BYTES + UNRELIABLE_BACKLOG_BYTES_MAX + 2 * MESSAGE_BYTES_MAX);
-        Identity { config, mark, rng }
+        Identity { config, mark, tap, rng }
     }
 
     pub(super) fn mark(&self) -> EmptyMark {
         self.mark
     }
 
-    /// A new `Rtc` and the ufrag by which the browser's first datagram will name it.
-    pub(super) fn rtc(&mut self, now: Instant) -> (Box<Rtc>, String) {
+    /// A new `Rtc`, its wire, and the ufrag by which the browser's first datagram will name it.
+    pub(super) fn rtc(&mut self, now: Instant) -> (Box<Rtc>, SharedWire, String) {
         let credentials = IceCreds { ufrag: self.ice_string(UFRAG_CHARS), pass: self.ice_string(PASSWORD_CHARS) };
         let ufrag = credentials.ufrag.clone();
         let rtc = self.config.clone().set_local_ice_credentials(credentials).build(now);
         // About 10 KB, which nobody should move around.
-        (Box::new(rtc), ufrag)
+        (Box::new(rtc), self.tap.take_wire(now), ufrag)
     }
 
     fn ice_string(&mut self, chars: usize) -> String {

@@ -60,6 +60,10 @@ pub(super) const RELIABLE_WINDOW_BYTES: usize = 128 * 1024;
 /// on a quiet link; past it the link is behind and the message would be stale.
 pub(super) const UNRELIABLE_BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
+/// Unreliable bytes that may wait inside SCTP for room in its congestion window, beyond one message: what a tick may send at
+/// once before the window has grown. Whatever waits there cannot be taken back when it is stale.
+pub(super) const UNRELIABLE_WAITING_BYTES_MAX: usize = 4 * 1024;
+
 /// A deadline that the transport asks for again at once would make the caller spin; it waits this long at least.
 pub(super) const WAKE_AGAIN_MIN: Duration = Duration::from_millis(1);
 
@@ -84,6 +88,7 @@ mod tests {
             ("a message", format!("{MESSAGE_BYTES_MAX} bytes")),
             ("reliable messages waiting for one peer", format!("{RELIABLE_QUEUE_BYTES_MAX} bytes")),
             ("unreliable bytes not acknowledged by one peer", format!("{UNRELIABLE_BACKLOG_BYTES_MAX} bytes")),
+            ("unreliable bytes waiting for SCTP's window", format!("{UNRELIABLE_WAITING_BYTES_MAX} bytes")),
             ("channels that one peer opens", CHANNELS_OPENED_MAX.to_string()),
             ("SCTP stream ids", format!("0 to {}", STREAM_IDS_MAX - 1)),
             ("messages before both channels are open", format!("{EARLY_MESSAGE_BYTES_MAX} bytes")),

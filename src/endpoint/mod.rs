@@ -14,7 +14,7 @@ mod message;
 mod peer;
 mod queue;
 mod route;
-mod sctp_tap;
+mod sctp;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -35,7 +35,7 @@ use crate::signal::{Answer, Offer, Refusal};
 use admission::Admission;
 use deadline::Deadlines;
 use identity::Identity;
-use peer::{Datagram, Ended, Peer};
+use peer::{Accepted, Datagram, Ended, Peer};
 use route::{Kind, Routes};
 
 /// A datagram to send, by the UDP socket that owns `from`.
@@ -117,7 +117,7 @@ impl Endpoint {
         facing: &[SocketAddr],
     ) -> Result<Answer, Refusal> {
         self.admission.enter(address)?;
-        let (mut rtc, ufrag) = self.identity.rtc(now);
+        let (mut rtc, wire, ufrag) = self.identity.rtc(now);
         let accepted = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
             self.stats.panics += 1;
             Err(Refusal::Internal)
@@ -126,8 +126,9 @@ impl Endpoint {
 
         let id = self.next_peer;
         self.next_peer = id.next();
-        let mark = self.identity.mark();
-        let peer = Peer::new(id, rtc, ufrag.clone(), address, offer.message_bytes_max(), mark, now);
+        let (mark, message_bytes_max) = (self.identity.mark(), offer.message_bytes_max());
+        let accepted = Accepted { rtc, wire, ufrag: ufrag.clone(), address, message_bytes_max, mark };
+        let peer = Peer::new(id, accepted, now);
         self.routes.add_ufrag(ufrag, id);
         self.deadlines.set(id, None, peer.deadline());
         self.peers.insert(id, peer);

@@ -11,11 +11,11 @@ use str0m::{IceConnectionState, Input, Output, Rtc};
 use super::channel::PerChannel;
 use super::limits::{
     CHANNELS_OPENED_MAX, DRAIN_STEPS_MAX, EARLY_DATAGRAMS_MAX, EARLY_MESSAGE_BYTES_MAX, OPENING_MAX,
-    RELIABLE_WINDOW_BYTES, SOURCES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX, WAKE_AGAIN_MIN,
+    RELIABLE_WINDOW_BYTES, SOURCES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX, WAKE_AGAIN_MIN,
 };
 use super::queue::ReliableQueue;
 use super::route::Kind;
-use super::sctp_tap::EmptyMark;
+use super::sctp::{EmptyMark, SharedWire};
 use super::{Channel, Data, Event, Outbox, Payload, PeerId, Reason, SendOutcome, Transmit, Why};
 
 /// A datagram with the two addresses of its path.
@@ -26,9 +26,21 @@ pub(super) struct Datagram<'a> {
     pub(super) bytes: &'a [u8],
 }
 
+/// What a peer begins with.
+pub(super) struct Accepted {
+    pub(super) rtc: Box<Rtc>,
+    pub(super) wire: SharedWire,
+    pub(super) ufrag: String,
+    /// The address that the offer came from.
+    pub(super) address: IpAddr,
+    pub(super) message_bytes_max: usize,
+    pub(super) mark: EmptyMark,
+}
+
 pub(super) struct Peer {
     id: PeerId,
     rtc: Box<Rtc>,
+    wire: SharedWire,
     /// The address its offer came from.
     address: IpAddr,
     ufrag: String,
@@ -38,6 +50,8 @@ pub(super) struct Peer {
     channels: PerChannel<Option<ChannelId>>,
     channels_opened: usize,
     queue: ReliableQueue,
+    /// Bytes of unreliable messages given to SCTP; [`Wire`](super::sctp) counts those that have left.
+    unreliable_written: u64,
     /// Addresses that proved to be this browser's, newest last.
     sources: VecDeque<SocketAddr>,
     /// The last time that `rtc` was given.
@@ -67,16 +81,9 @@ struct Opening {
 pub(super) struct Ended(pub(super) Reason);
 
 impl Peer {
-    /// A peer whose offer has been accepted by `rtc`.
-    pub(super) fn new(
-        id: PeerId,
-        rtc: Box<Rtc>,
-        ufrag: String,
-        address: IpAddr,
-        message_bytes_max: usize,
-        mark: EmptyMark,
-        now: Instant,
-    ) -> Peer {
+    /// A peer whose offer has been accepted.
+    pub(super) fn new(id: PeerId, accepted: Accepted, now: Instant) -> Peer {
+        let Accepted { rtc, wire, ufrag, address, message_bytes_max, mark } = accepted;
         let opening = Opening {
             until: now + OPENING_MAX,
             ice_connected: false,
@@ -87,6 +94,7 @@ impl Peer {
         Peer {
             id,
             rtc,
+            wire,
             address,
             ufrag,
             message_bytes_max,
@@ -95,6 +103,7 @@ impl Peer {
             channels: PerChannel::default(),
             channels_opened: 0,
             queue: ReliableQueue::default(),
+            unreliable_written: 0,
             sources: VecDeque::new(),
             clock: now,
             wake_at: Some(now),
@@ -137,7 +146,8 @@ impl Peer {
             Phase::Open => None,
         };
         let transport = self.wake_at.map(|at| (at, Why::Transport));
-        [opening, transport].into_iter().flatten().min()
+        let probe = self.wire.lock().deadline().map(|at| (at, Why::Probe));
+        [opening, transport, probe].into_iter().flatten().min()
     }
 
     /// Whether a STUN request that names this peer knows its password (RFC 8489, section 9.1.3).
@@ -170,7 +180,13 @@ impl Peer {
         {
             return Err(Ended(Reason::TimedOut));
         }
-        self.advance(now)?;
+        self.clock = self.clock.max(now);
+        {
+            let mut wire = self.wire.lock();
+            wire.set_now(self.clock);
+            wire.handle_timeout();
+        }
+        self.rtc.handle_input(Input::Timeout(self.clock)).map_err(|error| self.failed(&error))?;
         self.drain(out)?;
         if self.wake_at.is_some_and(|at| at <= now) {
             self.wake_at = Some(now + WAKE_AGAIN_MIN);
@@ -218,6 +234,7 @@ impl Peer {
     fn feed(&mut self, now: Instant, datagram: Datagram<'_>) {
         let Some(receive) = datagram.receive() else { return };
         self.clock = self.clock.max(now);
+        self.wire.lock().set_now(self.clock);
         // Anyone can forge a datagram's source. One that DTLS or ICE refuses must not end the peer: if it did end the
         // `Rtc`, the drain that follows finds out.
         if let Err(error) = self.rtc.handle_input(Input::Receive(self.clock, receive)) {
@@ -226,8 +243,9 @@ impl Peer {
     }
 
     fn advance(&mut self, now: Instant) -> Result<(), Ended> {
-        if now > self.clock || self.wake_at.is_some_and(|at| at <= now) {
-            self.clock = self.clock.max(now);
+        if now > self.clock {
+            self.clock = now;
+            self.wire.lock().set_now(self.clock);
             self.rtc.handle_input(Input::Timeout(self.clock)).map_err(|error| self.failed(&error))?;
         }
         Ok(())
@@ -284,7 +302,11 @@ impl Peer {
         let buffered = self.str0m_channel(channel).map_or(0, |mut channel| channel.buffered_amount());
         match channel {
             Channel::Reliable => buffered < RELIABLE_WINDOW_BYTES,
-            Channel::Unreliable => buffered == 0 || buffered + bytes <= UNRELIABLE_BACKLOG_BYTES_MAX,
+            Channel::Unreliable => {
+                let waiting = self.unreliable_written - self.wire.lock().unordered_bytes_sent();
+                let behind = waiting > 0 && waiting + bytes as u64 > UNRELIABLE_WAITING_BYTES_MAX as u64;
+                !behind && (buffered == 0 || buffered + bytes <= UNRELIABLE_BACKLOG_BYTES_MAX)
+            }
         }
     }
 
@@ -294,7 +316,12 @@ impl Peer {
         let binary = matches!(payload, Payload::Binary(_));
         let Some(mut open) = self.str0m_channel(channel) else { return Err(Ended(Reason::Closed)) };
         match open.write(binary, bytes) {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                if channel == Channel::Unreliable {
+                    self.unreliable_written += bytes.len() as u64;
+                }
+                Ok(())
+            }
             Ok(false) => {
                 tracing::error!(peer = %self.id, "the transport refused a message within its bounds");
                 Err(Ended(Reason::Failed))

@@ -170,7 +170,8 @@ fn an_unreliable_flood_is_dropped_not_queued() {
         (0..1000).map(|_| send(&mut lan, peer, Channel::Unreliable, &bytes(1000))).collect();
     let sent = outcomes.iter().filter(|outcome| **outcome == SendOutcome::Sent).count();
     assert!(outcomes.contains(&SendOutcome::Dropped));
-    assert!((10..200).contains(&sent), "{sent} in one instant");
+    // The first window of SCTP (4,380 bytes, RFC 9260, section 7.2.1), and what may wait behind it.
+    assert!((4..20).contains(&sent), "{sent} in one instant");
     lan.run(5 * SECOND);
     assert_eq!(lan.browser(id).received.len(), sent);
 }

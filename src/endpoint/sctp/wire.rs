@@ -1,0 +1,291 @@
+//! What one peer's SCTP has on the wire, and what the tap does about losses.
+//!
+//! sctp-proto treats every loss as congestion, counts unreliable messages against the same window as reliable ones, and
+//! waits a second for the acknowledgement of a message that nothing follows. On Wi-Fi, where packets are lost for other
+//! reasons, that turned 5 % of loss into a third of a second of delay (docs/BENCHMARKS.md). So, between SCTP and the wire:
+//!
+//! - **Lost unreliable data is forgiven.** SCTP is told that it arrived, and the receiver is told not to wait for it
+//!   (FORWARD TSN, RFC 3758). SCTP's own reliability and congestion control see reliable data alone.
+//! - **Reliable data is probed for.** The end of each reliable message asks for an acknowledgement at once (RFC 7053);
+//!   while that stays out past two round trips, the last packets are sent again, as RFC 8985, section 7 does for TCP.
+//!
+//! Nothing here can make SCTP believe that a reliable chunk arrived which did not.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::packet::{HEADER_BYTES, Sack, Tsn, forward_tsn, packet};
+use super::round_trip::RoundTrip;
+
+/// Chunks in flight that are remembered. The reliable window and the unreliable bound hold 450 full ones; a flood of tiny
+/// messages more. Past it SCTP is on its own until the wire is empty.
+const IN_FLIGHT_MAX: usize = 4096;
+
+/// SACKs that must miss a chunk before the receiver is told to skip it: what SCTP itself takes for a loss rather than a
+/// packet that was overtaken (RFC 9260, section 7.2.4).
+const MISSING_MIN: u8 = 3;
+
+/// Packets of reliable data that are kept to be sent again. Before the last three, later packets make SCTP's own fast
+/// retransmit work.
+const TAIL_PACKETS: usize = 4;
+
+/// Of these, how many one probe sends.
+const PROBE_PACKETS: usize = 2;
+
+/// Probes for the same data, each after twice the time of the one before. Then SCTP's own timer (1 s) is due.
+const PROBES_MAX: u32 = 5;
+
+/// Added to two round trips before a probe: what a busy browser may take to answer.
+const PROBE_MARGIN: Duration = Duration::from_millis(10);
+
+/// When unreliable data that nothing follows is given up: after the receiver's delayed acknowledgement (200 ms, RFC 9260,
+/// section 6.2) and before SCTP's timer (1 s), which would shrink the window to one packet.
+const TAIL_FORGIVEN_AFTER: Duration = Duration::from_millis(350);
+
+/// Shared by the tap, which sees the packets, and the peer, which knows the time.
+#[derive(Debug)]
+pub(in crate::endpoint) struct Wire {
+    now: Instant,
+    /// Ports and verification tag of our packets.
+    header: Option<[u8; HEADER_BYTES]>,
+    /// The TSN of the first chunk in `in_flight`; the others follow without a gap.
+    first: Tsn,
+    in_flight: VecDeque<Chunk>,
+    unordered_bytes_sent: u64,
+    round_trip: RoundTrip,
+    tail: VecDeque<(Tsn, Vec<u8>)>,
+    probes: u32,
+    probe_at: Option<Instant>,
+    /// The last FORWARD TSN, and when it may be repeated.
+    forwarded: Option<(Tsn, Instant)>,
+    /// Packets of the tap's own, to go out next.
+    out: VecDeque<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Chunk {
+    is_reliable: bool,
+    has_arrived: bool,
+    /// SACKs that reported later data and not this.
+    missing: u8,
+    /// For the first time: an acknowledgement of a later copy makes the round trip look longer, never shorter.
+    sent_at: Instant,
+    given_up_at: Instant,
+}
+
+/// A chunk that leaves, as far as the wire cares.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leaving {
+    pub(super) tsn: Tsn,
+    pub(super) is_unordered: bool,
+    pub(super) bytes: usize,
+}
+
+impl Wire {
+    pub(super) fn new(now: Instant) -> Wire {
+        Wire {
+            now,
+            header: None,
+            first: Tsn(0),
+            in_flight: VecDeque::new(),
+            unordered_bytes_sent: 0,
+            round_trip: RoundTrip::default(),
+            tail: VecDeque::new(),
+            probes: 0,
+            probe_at: None,
+            forwarded: None,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// Before anything is given to the peer's transport.
+    pub(in crate::endpoint) fn set_now(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// Bytes of unreliable messages that have left for the first time, since the beginning.
+    pub(in crate::endpoint) fn unordered_bytes_sent(&self) -> u64 {
+        self.unordered_bytes_sent
+    }
+
+    /// When to call [`Wire::handle_timeout`].
+    pub(in crate::endpoint) fn deadline(&self) -> Option<Instant> {
+        [self.probe_at, self.tail_forgiven_at()].into_iter().flatten().min()
+    }
+
+    /// Puts a probe on its way, or gives up what was unreliable, if that is due. The transport must be polled afterwards.
+    pub(in crate::endpoint) fn handle_timeout(&mut self) {
+        if self.probe_at.is_some_and(|at| at <= self.now) {
+            self.probe();
+        }
+        if self.tail_forgiven_at().is_some_and(|at| at <= self.now) {
+            let last = self.first.plus(self.in_flight.len() - 1);
+            self.forward_to(last);
+            // Once more, should this be lost, and then SCTP's timer.
+            let again = self.now + TAIL_FORGIVEN_AFTER;
+            self.in_flight.iter_mut().for_each(|chunk| chunk.given_up_at = again);
+        }
+    }
+
+    /// A packet of the tap's own that waits to go out.
+    pub(super) fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.out.pop_front()
+    }
+
+    /// SCTP sends a packet with these DATA chunks.
+    pub(super) fn sends(&mut self, packet: &[u8], chunks: &[Leaving]) {
+        let Some(header) = packet.first_chunk() else { return };
+        self.header = Some(*header);
+        let mut last_reliable = None;
+        for chunk in chunks {
+            let is_reliable = !chunk.is_unordered;
+            if self.in_flight.is_empty() {
+                self.first = chunk.tsn;
+            }
+            match chunk.tsn.after(self.first) {
+                Some(index) if index < self.in_flight.len() => {}
+                Some(index) if index == self.in_flight.len() && index < IN_FLIGHT_MAX => {
+                    self.in_flight.push_back(Chunk {
+                        is_reliable,
+                        has_arrived: false,
+                        missing: 0,
+                        sent_at: self.now,
+                        given_up_at: self.now + TAIL_FORGIVEN_AFTER,
+                    });
+                    if chunk.is_unordered {
+                        self.unordered_bytes_sent += chunk.bytes as u64;
+                    }
+                }
+                // Out of step: nothing that is remembered can be trusted, and everything has left.
+                _ => {
+                    self.forget();
+                    if chunk.is_unordered {
+                        self.unordered_bytes_sent += chunk.bytes as u64;
+                    }
+                    continue;
+                }
+            }
+            if is_reliable {
+                last_reliable = Some(chunk.tsn);
+            }
+        }
+        if let Some(tsn) = last_reliable {
+            self.tail.retain(|(known, _)| *known != tsn);
+            self.tail.push_back((tsn, packet.to_vec()));
+            if self.tail.len() > TAIL_PACKETS {
+                self.tail.pop_front();
+            }
+            self.probes = 0;
+            self.set_probe();
+        }
+    }
+
+    /// The receiver acknowledges. What SCTP should see instead, if that differs.
+    pub(super) fn acknowledged(&mut self, sack: &Sack) -> Option<Sack> {
+        let newly_arrived = self.note(sack);
+        if let Some(sent_at) = newly_arrived {
+            self.round_trip.sample(self.now.saturating_duration_since(sent_at));
+        }
+        let is_out =
+            |tsn: Tsn| tsn.after(self.first).and_then(|i| self.in_flight.get(i)).is_some_and(|c| !c.has_arrived);
+        let before = self.tail.len();
+        self.tail.retain(|(tsn, _)| is_out(*tsn));
+        if self.tail.len() < before {
+            self.probes = 0;
+        }
+        self.set_probe();
+
+        let arrived = self.in_flight.iter().rposition(|chunk| chunk.has_arrived)?;
+        let mut is_forgiven = false;
+        for chunk in self.in_flight.iter_mut().take(arrived).filter(|chunk| !chunk.has_arrived) {
+            chunk.missing = chunk.missing.saturating_add(1);
+            is_forgiven |= !chunk.is_reliable;
+        }
+        if !is_forgiven {
+            return None;
+        }
+        let skippable = |chunk: &&Chunk| chunk.has_arrived || (!chunk.is_reliable && chunk.missing >= MISSING_MIN);
+        let passed = self.in_flight.iter().take_while(skippable).count();
+        if self.in_flight.iter().take(passed).any(|chunk| !chunk.has_arrived) {
+            self.forward_to(self.first.plus(passed - 1));
+        }
+        Some(Sack { blocks: self.blocks(arrived), ..sack.clone() })
+    }
+
+    /// Takes in a SACK; gives when the newest chunk that it acknowledges for the first time was sent.
+    fn note(&mut self, sack: &Sack) -> Option<Instant> {
+        let mut newest = None;
+        while !self.in_flight.is_empty() && sack.cumulative.after(self.first).is_some() {
+            let chunk = self.in_flight.pop_front()?;
+            self.first = self.first.plus(1);
+            newest = if chunk.has_arrived { newest } else { Some(chunk.sent_at) };
+        }
+        // Only a SACK that begins where we do can be mapped; an older one is SCTP's to ignore.
+        if sack.cumulative.plus(1) != self.first {
+            return newest;
+        }
+        for (start, end) in &sack.blocks {
+            // Offset 1 is the first chunk in flight.
+            let range = usize::from(*start).max(1) - 1..usize::from(*end).min(self.in_flight.len());
+            for chunk in self.in_flight.range_mut(range.start.min(range.end)..range.end) {
+                if !chunk.has_arrived {
+                    chunk.has_arrived = true;
+                    newest = Some(chunk.sent_at);
+                }
+            }
+        }
+        newest
+    }
+
+    /// Up to the last that arrived, every chunk that SCTP need not care for: arrived, or forgiven.
+    fn blocks(&self, last: usize) -> Vec<(u16, u16)> {
+        let mut blocks: Vec<(u16, u16)> = Vec::new();
+        for (index, chunk) in self.in_flight.iter().enumerate().take(last + 1) {
+            // IN_FLIGHT_MAX fits.
+            let offset = (index + 1) as u16;
+            match blocks.last_mut() {
+                _ if chunk.is_reliable && !chunk.has_arrived => {}
+                Some((_, end)) if *end + 1 == offset => *end = offset,
+                _ => blocks.push((offset, offset)),
+            }
+        }
+        blocks
+    }
+
+    /// When only unreliable data is out, and nothing has come after it to show whether it arrived.
+    fn tail_forgiven_at(&self) -> Option<Instant> {
+        let is_all_unreliable = self.in_flight.iter().all(|chunk| chunk.has_arrived || !chunk.is_reliable);
+        self.in_flight.front().filter(|_| is_all_unreliable).map(|chunk| chunk.given_up_at)
+    }
+
+    fn forward_to(&mut self, cumulative: Tsn) {
+        let is_known = |(known, again_at): (Tsn, Instant)| known == cumulative && self.now < again_at;
+        if self.forwarded.is_some_and(is_known) {
+            return;
+        }
+        let Some(header) = self.header else { return };
+        self.forwarded = Some((cumulative, self.now + self.round_trip.patience()));
+        self.out.push_back(packet(&header, [forward_tsn(cumulative).into()].into_iter()));
+    }
+
+    fn set_probe(&mut self) {
+        let wait = (self.round_trip.patience() + PROBE_MARGIN) * (1 << self.probes.min(PROBES_MAX));
+        self.probe_at = (!self.tail.is_empty() && self.probes < PROBES_MAX).then(|| self.now + wait);
+    }
+
+    fn probe(&mut self) {
+        let packets = self.tail.iter().take(PROBE_PACKETS).map(|(_, packet)| packet.clone());
+        self.out.extend(packets);
+        self.probes += 1;
+        self.set_probe();
+    }
+
+    fn forget(&mut self) {
+        self.in_flight.clear();
+        self.tail.clear();
+        self.probe_at = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

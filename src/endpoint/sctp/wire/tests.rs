@@ -1,0 +1,162 @@
+use super::super::packet::build::packet_of;
+use super::super::packet::chunks;
+use super::*;
+
+const WINDOW: u32 = 1 << 20;
+
+struct Bench {
+    wire: Wire,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let now = Instant::now();
+        Bench { wire: Wire::new(now), now }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now += Duration::from_millis(ms);
+        self.wire.set_now(self.now);
+    }
+
+    /// Sends one chunk in a packet of its own.
+    fn send(&mut self, tsn: u32, is_unordered: bool) {
+        let packet = packet_of(&[tsn.to_be_bytes().repeat(4)]);
+        self.wire.sends(&packet, &[Leaving { tsn: Tsn(tsn), is_unordered, bytes: 100 }]);
+    }
+
+    fn sack(&mut self, cumulative: u32, blocks: &[(u16, u16)]) -> Option<Vec<(u16, u16)>> {
+        let sack = Sack { cumulative: Tsn(cumulative), window: WINDOW, blocks: blocks.to_vec() };
+        self.wire.acknowledged(&sack).map(|seen| {
+            assert_eq!((seen.cumulative, seen.window), (sack.cumulative, WINDOW), "only the blocks may differ");
+            seen.blocks
+        })
+    }
+
+    /// The FORWARD TSNs that wait to go out.
+    fn forwarded(&mut self) -> Vec<u32> {
+        let packets: Vec<Vec<u8>> = std::iter::from_fn(|| self.wire.poll_transmit()).collect();
+        let tsn = |packet: &Vec<u8>| {
+            let chunk = chunks(packet).next().filter(|chunk| chunk[0] == 192)?;
+            Some(u32::from_be_bytes(chunk[4..8].try_into().ok()?))
+        };
+        packets.iter().filter_map(tsn).collect()
+    }
+}
+
+#[test]
+fn lost_unreliable_data_looks_arrived_and_is_skipped_after_three_reports() {
+    let mut bench = Bench::new();
+    for tsn in 10..16 {
+        bench.send(tsn, true);
+    }
+    bench.pass(20);
+    assert_eq!(bench.sack(10, &[]), None, "nothing is missing");
+    assert_eq!(bench.sack(10, &[(2, 2)]), Some(vec![(1, 2)]));
+    assert_eq!(bench.sack(10, &[(2, 3)]), Some(vec![(1, 3)]));
+    assert_eq!(bench.forwarded(), [0; 0], "it may only have been overtaken");
+    assert_eq!(bench.sack(10, &[(2, 4)]), Some(vec![(1, 4)]));
+    assert_eq!(bench.forwarded(), [14]);
+    assert_eq!(bench.sack(15, &[]), None);
+}
+
+#[test]
+fn lost_reliable_data_stays_lost() {
+    let mut bench = Bench::new();
+    bench.send(10, false);
+    bench.send(11, true);
+    bench.send(12, true);
+    for _ in 0..5 {
+        assert_eq!(bench.sack(9, &[(3, 3)]), Some(vec![(2, 3)]), "the first chunk is not covered");
+    }
+    assert_eq!(bench.forwarded(), [0; 0], "the receiver is not told to skip reliable data");
+}
+
+#[test]
+fn a_skip_is_repeated_only_when_it_may_have_been_lost() {
+    let mut bench = Bench::new();
+    for tsn in 0..4 {
+        bench.send(tsn, true);
+    }
+    bench.pass(10);
+    for _ in 0..10 {
+        bench.sack(0, &[(2, 3)]);
+    }
+    assert_eq!(bench.forwarded(), [3]);
+    bench.pass(1000);
+    bench.sack(0, &[(2, 3)]);
+    assert_eq!(bench.forwarded(), [3]);
+}
+
+#[test]
+fn a_lone_reliable_packet_is_sent_again_until_it_is_acknowledged() {
+    let mut bench = Bench::new();
+    bench.send(7, false);
+    bench.pass(8);
+    bench.sack(7, &[]);
+    assert_eq!(bench.wire.deadline(), None, "nothing is out");
+
+    bench.send(8, false);
+    let first = bench.wire.deadline().unwrap() - bench.now;
+    assert_eq!(first, Duration::from_millis(2 * 8) + PROBE_MARGIN);
+    let mut probes = 0;
+    while let Some(at) = bench.wire.deadline() {
+        bench.now = at;
+        bench.wire.set_now(at);
+        bench.wire.handle_timeout();
+        probes += std::iter::from_fn(|| bench.wire.poll_transmit()).count();
+        assert!(probes <= PROBES_MAX as usize);
+    }
+    assert_eq!(probes, PROBES_MAX as usize);
+    bench.sack(8, &[]);
+    bench.send(9, false);
+    assert!(bench.wire.deadline().is_some(), "the next one is probed for again");
+}
+
+#[test]
+fn unreliable_data_that_nothing_follows_is_given_up() {
+    let mut bench = Bench::new();
+    bench.send(7, true);
+    bench.send(8, true);
+    assert_eq!(bench.wire.deadline(), Some(bench.now + TAIL_FORGIVEN_AFTER));
+    bench.pass(350);
+    bench.wire.handle_timeout();
+    assert_eq!(bench.forwarded(), [8]);
+    assert!(bench.wire.deadline().is_some_and(|at| at > bench.now));
+    bench.sack(8, &[]);
+    assert_eq!(bench.wire.deadline(), None);
+}
+
+#[test]
+fn what_is_out_of_step_is_let_through_untouched() {
+    let mut bench = Bench::new();
+    bench.send(100, true);
+    assert_eq!(bench.sack(50, &[(3, 9)]), None);
+    assert_eq!(bench.sack(0xffff_0000, &[(1, 65_535)]), None);
+    assert_eq!(bench.sack(99, &[(9, 3), (0, 0), (500, 600)]), None);
+    bench.send(300, true);
+    assert_eq!(bench.wire.deadline(), None, "a gap in our own numbers: nothing is remembered");
+    assert_eq!(bench.wire.unordered_bytes_sent(), 200);
+}
+
+#[test]
+fn numbers_wrap() {
+    let mut bench = Bench::new();
+    for tsn in [u32::MAX - 1, u32::MAX, 0, 1] {
+        bench.send(tsn, true);
+    }
+    for _ in 0..3 {
+        assert_eq!(bench.sack(u32::MAX - 1, &[(2, 3)]), Some(vec![(1, 3)]));
+    }
+    assert_eq!(bench.forwarded(), [1]);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut bench = Bench::new();
+    for tsn in 0..3 * IN_FLIGHT_MAX as u32 {
+        bench.send(tsn, tsn % 2 == 0);
+        assert!(bench.wire.in_flight.len() <= IN_FLIGHT_MAX && bench.wire.tail.len() <= TAIL_PACKETS);
+    }
+}
