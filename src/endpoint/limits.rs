@@ -1,6 +1,5 @@
 //! How many peers, and how much of anything one peer may have.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// How many peers an endpoint takes. Each count includes peers that have not joined yet.
@@ -8,8 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Peers overall. A peer costs about 70 KiB, so the default of 256 stays under 20 MiB.
     pub peers_max: usize,
-    /// Peers from one address (IPv6: from one /64, which one host has to itself). The default of 32 lets a class
-    /// behind one router in, and nobody take every place.
+    /// Peers from one address. The default of 32 lets a class behind one router in, and nobody take every place. One
+    /// IPv6 network (/64), which may be a whole LAN or one host, has half of all places.
     pub peers_per_address_max: usize,
     /// Peers that are not open yet, overall. The default of 64 is what a full classroom makes in one second.
     pub pending_max: usize,
@@ -67,30 +66,31 @@ pub(super) const WAKE_AGAIN_MIN: Duration = Duration::from_millis(1);
 /// Steps of one drain of an `Rtc`. The largest honest one, 256 KiB of fragments, takes a few hundred.
 pub(super) const DRAIN_STEPS_MAX: usize = 100_000;
 
-/// Whose share an address counts against: the address itself, or the /64 of an IPv6 one.
-pub(super) fn share_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => {
-                let [a, b, c, d, ..] = v6.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MESSAGE_BYTES_MAX;
 
     #[test]
-    fn one_host_has_one_share() {
-        let share = |text: &str| share_of(text.parse().unwrap());
-        assert_eq!(share("2001:db8::1"), share("2001:db8::2:3"));
-        assert_ne!(share("2001:db8::1"), share("2001:db8:0:1::1"));
-        assert_eq!(share("::ffff:192.0.2.1"), share("192.0.2.1"));
-        assert_ne!(share("192.0.2.1"), share("192.0.2.2"));
+    fn the_protocol_document_has_the_same_values() {
+        let document = include_str!("../../docs/PROTOCOL.md");
+        let default = Limits::default();
+        for (limit, value) in [
+            ("peers", default.peers_max.to_string()),
+            ("peers from one address", default.peers_per_address_max.to_string()),
+            ("peers not open yet", default.pending_max.to_string()),
+            ("peers not open yet, from one address", default.pending_per_address_max.to_string()),
+            ("from the answer to both channels open", format!("{} s", OPENING_MAX.as_secs())),
+            ("a message", format!("{MESSAGE_BYTES_MAX} bytes")),
+            ("reliable messages waiting for one peer", format!("{RELIABLE_QUEUE_BYTES_MAX} bytes")),
+            ("unreliable bytes not acknowledged by one peer", format!("{UNRELIABLE_BACKLOG_BYTES_MAX} bytes")),
+            ("channels that one peer opens", CHANNELS_OPENED_MAX.to_string()),
+            ("SCTP stream ids", format!("0 to {}", STREAM_IDS_MAX - 1)),
+            ("messages before both channels are open", format!("{EARLY_MESSAGE_BYTES_MAX} bytes")),
+            ("DTLS datagrams before ICE is connected", EARLY_DATAGRAMS_MAX.to_string()),
+            ("source addresses of one peer", SOURCES_MAX.to_string()),
+        ] {
+            assert!(document.contains(&format!("\n| {limit} | {value} |")), "{limit} is {value}");
+        }
     }
 }

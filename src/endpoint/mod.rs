@@ -3,6 +3,7 @@
 //! [`Endpoint`] takes the time, datagrams, offers and a seed as arguments, and is polled for what to send, what happened
 //! and when to come back. `crate::server` drives it with real sockets; the tests drive it with nothing at all.
 
+mod admission;
 mod channel;
 mod deadline;
 mod event;
@@ -31,6 +32,7 @@ pub use limits::Limits;
 pub use message::{Data, Payload};
 
 use crate::signal::{Answer, Offer, Refusal};
+use admission::Admission;
 use deadline::Deadlines;
 use identity::Identity;
 use peer::{Datagram, Ended, Peer};
@@ -69,23 +71,14 @@ pub struct Stats {
 /// Nothing here blocks, and nothing that a peer sends makes it panic or grow past [`Limits`] and the bounds in
 /// `endpoint/limits.rs`.
 pub struct Endpoint {
-    limits: Limits,
+    admission: Admission,
     identity: Identity,
     next_peer: PeerId,
     peers: BTreeMap<PeerId, Peer>,
     routes: Routes,
     deadlines: Deadlines,
-    /// For each share of the address space (see `limits::share_of`): peers, and those of them not open.
-    shares: BTreeMap<IpAddr, Share>,
-    pending: usize,
     out: Outbox,
     stats: Stats,
-}
-
-#[derive(Debug, Default)]
-struct Share {
-    peers: usize,
-    pending: usize,
 }
 
 /// Where peers put what they have to say.
@@ -100,14 +93,12 @@ impl Endpoint {
     /// (DTLS draws its keys from its own.) Takes about 25 ms once in a process, to start the cryptography.
     pub fn new(limits: Limits, seed: [u8; 32]) -> Endpoint {
         Endpoint {
-            limits,
+            admission: Admission::new(limits),
             identity: Identity::new(seed),
             next_peer: PeerId::first(),
             peers: BTreeMap::new(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
-            shares: BTreeMap::new(),
-            pending: 0,
             out: Outbox::default(),
             stats: Stats::default(),
         }
@@ -125,12 +116,13 @@ impl Endpoint {
         address: IpAddr,
         facing: &[SocketAddr],
     ) -> Result<Answer, Refusal> {
-        self.admit(address)?;
+        self.admission.enter(address)?;
         let (mut rtc, ufrag) = self.identity.rtc(now);
-        let sdp = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
+        let accepted = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
             self.stats.panics += 1;
             Err(Refusal::Internal)
-        })?;
+        });
+        let sdp = accepted.inspect_err(|_| self.admission.leave(address, false))?;
 
         let id = self.next_peer;
         self.next_peer = id.next();
@@ -139,25 +131,8 @@ impl Endpoint {
         self.routes.add_ufrag(ufrag, id);
         self.deadlines.set(id, None, peer.deadline());
         self.peers.insert(id, peer);
-        let share = self.shares.entry(limits::share_of(address)).or_default();
-        share.peers += 1;
-        share.pending += 1;
-        self.pending += 1;
         self.with_peer(id, |peer, out| peer.handle_timeout(now, out));
         Ok(Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec() })
-    }
-
-    fn admit(&self, address: IpAddr) -> Result<(), Refusal> {
-        let Limits { peers_max, peers_per_address_max, pending_max, pending_per_address_max } = self.limits;
-        let (peers, pending) =
-            self.shares.get(&limits::share_of(address)).map_or((0, 0), |share| (share.peers, share.pending));
-        if peers >= peers_per_address_max || pending >= pending_per_address_max {
-            return Err(Refusal::TooManyFromAddress);
-        }
-        if self.peers.len() >= peers_max || self.pending >= pending_max {
-            return Err(Refusal::Full);
-        }
-        Ok(())
     }
 
     /// Takes one datagram. `to` is the local address that it came to, never an unspecified one: ICE compares it with the
@@ -273,12 +248,8 @@ impl Endpoint {
             self.stats.panics += 1;
             Err(Ended(Reason::Failed))
         });
-        let is_open = peer.is_open();
-        if is_open && !was_open {
-            self.pending -= 1;
-            if let Some(share) = self.shares.get_mut(&limits::share_of(peer.address())) {
-                share.pending -= 1;
-            }
+        if peer.is_open() && !was_open {
+            self.admission.open(peer.address());
         }
         match result {
             Ok(()) => self.deadlines.set(id, deadline_before, peer.deadline()),
@@ -295,20 +266,10 @@ impl Endpoint {
         for source in peer.sources() {
             self.routes.release(source, id);
         }
-        let address = limits::share_of(peer.address());
-        if let Some(share) = self.shares.get_mut(&address) {
-            share.peers -= 1;
-            if !peer.is_open() {
-                share.pending -= 1;
-            }
-            if share.peers == 0 {
-                self.shares.remove(&address);
-            }
-        }
+        self.admission.leave(peer.address(), peer.is_open());
         if peer.is_open() {
             self.out.events.push_back(Event::Left { peer: id, reason });
         } else {
-            self.pending -= 1;
             self.stats.peers_never_open += 1;
             tracing::debug!(peer = %id, ?reason, "never opened");
         }
@@ -350,7 +311,7 @@ mod tests {
         assert_eq!((endpoint.peers.len(), endpoint.routes.len(), endpoint.deadlines.len()), (10, (10, 0), 10));
         endpoint.handle_timeout(now + Duration::from_secs(10));
         assert_eq!((endpoint.peers.len(), endpoint.routes.len(), endpoint.deadlines.len()), (0, (0, 0), 0));
-        assert_eq!((endpoint.shares.len(), endpoint.pending), (0, 0));
+        assert!(endpoint.admission.is_empty());
         assert_eq!((endpoint.poll_event(), endpoint.stats().peers_never_open), (None, 10));
     }
 

@@ -11,7 +11,7 @@ pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The most header fields. Browsers send about 15.
-const FIELDS_MAX: usize = 64;
+pub(super) const FIELDS_MAX: usize = 64;
 
 /// A request head that is not ambiguous. Fields that nobody reads further in are not kept, so none can be passed on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,26 @@ const PAGE: &[u8] = b"<!doctype html><title>page</title>";
 /// Larger than the sockets' buffers, so that a client that does not read it stops the gate's writing.
 static BIG: [u8; 12 * 1024 * 1024] = [b'x'; 12 * 1024 * 1024];
 
+#[test]
+fn the_protocol_document_has_the_same_values() {
+    let document = include_str!("../../../../docs/PROTOCOL.md");
+    let limits = GateLimits::default();
+    let seconds = |time: Duration| format!("{} s", time.as_secs());
+    for (limit, value) in [
+        ("TCP connections", limits.connections.to_string()),
+        ("TCP connections from one address", limits.connections_per_address.to_string()),
+        ("a request's head", format!("{} bytes", head::HEAD_BYTES_MAX)),
+        ("a request's body", format!("{BODY_BYTES_MAX} bytes")),
+        ("header fields", head::FIELDS_MAX.to_string()),
+        ("from the connection to the whole request", seconds(limits.request)),
+        ("from the request to its answer", seconds(limits.answer)),
+        ("from the connection to the end of the answer", seconds(limits.exchange)),
+        ("a file", format!("{} bytes", crate::server::assets::FILE_BYTES_MAX)),
+    ] {
+        assert!(document.contains(&format!("\n| {limit} | {value} |")), "{limit} is {value}");
+    }
+}
+
 struct Served {
     gate: Gate,
     address: SocketAddr,
