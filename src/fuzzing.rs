@@ -11,6 +11,7 @@ mod offer;
 mod operations;
 mod room_messages;
 mod room_wire;
+mod sctp;
 mod stun;
 
 pub use datagrams::datagrams;
@@ -18,3 +19,4 @@ pub use head::head;
 pub use offer::offer;
 pub use operations::operations;
 pub use room_messages::room_messages;
+pub use sctp::sctp;

@@ -71,3 +71,18 @@ fn the_messages_that_both_sides_read() {
     let is_current = fs::read(&seed).is_ok_and(|bytes| bytes == input);
     assert!(is_current, "PATCHCORD_WRITE_SEEDS=1 cargo test --test fuzz_seeds writes the seed of the vectors anew");
 }
+
+#[test]
+fn datagrams() {
+    replay("datagrams", fuzzing::datagrams);
+}
+
+#[test]
+fn operations() {
+    replay("operations", fuzzing::operations);
+}
+
+#[test]
+fn sctp() {
+    replay("sctp", fuzzing::sctp);
+}

@@ -3,9 +3,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::input::Input;
-use super::lan::{Lan, server};
+use super::lan::{Lan, server, still_talks};
 use super::stun::knows;
-use crate::{Channel, Data, Event, Limits, PeerId, Reason, Transmit};
+use crate::{Limits, PeerId, Reason, Transmit};
 
 /// Steps of one input.
 const STEPS_MAX: usize = 32;
@@ -36,7 +36,8 @@ pub fn datagrams(bytes: &[u8]) {
             }
             scene.step(&mut input);
         }
-        scene.still_talks();
+        scene.rounds += 1;
+        still_talks(&mut scene.lan, scene.open, open_at(), scene.rounds);
         *kept = Some(scene);
     });
 }
@@ -99,7 +100,8 @@ impl Scene {
             4 => self.record(from, to, input),
             5 => {
                 // Whoever made an offer may say anything from its own address.
-                let kind = u16::from(input.u8() & 1) << 8 | 1 | u16::from(input.u8()) << 4 & 0x10;
+                // Request, indication, success, error (RFC 8489, section 5).
+                let kind = [0x0001, 0x0011, 0x0101, 0x0111][input.below(4)];
                 let message = self.lan.browser_at(second_at()).credentials.message(kind, input.counted());
                 self.lan.receive(second_at(), to, &message);
             }
@@ -155,21 +157,5 @@ impl Scene {
         let said = self.lan.overheard.iter().filter(|transmit| transmit.from == second_at());
         self.of_second.extend(said.cloned());
         self.of_second.truncate(128);
-    }
-
-    /// The open browser and the endpoint hear each other.
-    fn still_talks(&mut self) {
-        self.rounds += 1;
-        let said = Data::Text(format!("round {}", self.rounds));
-        let (now, open) = (self.lan.now, self.open);
-        assert!(self.lan.browser_at(open_at()).send(now, Channel::Reliable, &said), "the open browser cannot send");
-        let sent = self.lan.endpoint.send(now, open, Channel::Reliable, &said);
-        assert_eq!(sent, crate::SendOutcome::Sent);
-        self.lan.pass(STEP);
-        let heard = Event::Message { peer: open, channel: Channel::Reliable, data: said.clone() };
-        let events = std::mem::take(&mut self.lan.events);
-        assert!(events.contains(&heard), "the endpoint does not hear the open browser: {events:?}");
-        let received = std::mem::take(&mut self.lan.browser_at(open_at()).received);
-        assert_eq!(received, [(Channel::Reliable, said)], "the open browser does not hear the endpoint");
     }
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::browser::Browser;
-use crate::{Endpoint, Event, Limits, MESSAGE_BYTES_MAX, Offer, PeerId, Refusal, Transmit};
+use crate::{Channel, Data, Endpoint, Event, Limits, MESSAGE_BYTES_MAX, Offer, PeerId, Refusal, SendOutcome, Transmit};
 
 /// Our own address in every target.
 pub(super) fn server() -> SocketAddr {
@@ -184,4 +184,20 @@ impl Lan {
         assert_eq!(self.endpoint.poll_timeout().is_none(), all.is_empty(), "who is here has a deadline, nobody else");
         assert_eq!(self.endpoint.stats().panics, 0);
     }
+}
+
+/// A browser that is open and the endpoint hear each other.
+pub(super) fn still_talks(lan: &mut Lan, peer: PeerId, at: SocketAddr, round: u32) {
+    lan.events.clear();
+    let said = Data::Text(format!("round {round}"));
+    let now = lan.now;
+    assert!(lan.browser_at(at).send(now, Channel::Reliable, &said), "the browser cannot send");
+    let sent = lan.endpoint.send(lan.now, peer, Channel::Reliable, &said);
+    assert_eq!(sent, SendOutcome::Sent);
+    lan.pass(Duration::from_millis(1));
+    let heard = Event::Message { peer, channel: Channel::Reliable, data: said.clone() };
+    let events = std::mem::take(&mut lan.events);
+    assert!(events.contains(&heard), "the endpoint does not hear the browser: {events:?}");
+    let received = std::mem::take(&mut lan.browser_at(at).received);
+    assert_eq!(received, [(Channel::Reliable, said)], "the browser does not hear the endpoint");
 }

@@ -9,13 +9,13 @@ use super::lan::{Lan, server};
 use crate::{Channel, Data, Limits, MESSAGE_BYTES_MAX, Offer, PeerId, Reason, Refusal, SendOutcome};
 
 /// Operations of one input.
-const OPERATIONS_MAX: usize = 48;
+const OPERATIONS_MAX: usize = 40;
 
 /// Few enough that an input meets every one of them.
 const LIMITS: Limits = Limits { peers_max: 5, peers_per_address_max: 3, pending_max: 3, pending_per_address_max: 2 };
 
-/// Bytes that one input may send in each direction: two reliable queues and some more.
-const SENT_BYTES_MAX: usize = 3 * 1024 * 1024;
+/// Bytes that one input may send in each direction: a full reliable queue and a quarter.
+const SENT_BYTES_MAX: usize = 1280 * 1024;
 
 const OFFER: &[u8] = include_bytes!("../../tests/offers/firefox-153-bare.json");
 
@@ -67,7 +67,7 @@ impl Run {
         let (who, channel) = (usize::from(operation >> 5), Channel::ALL[usize::from(operation >> 4 & 1)]);
         match operation & 0xf {
             0 => self.offer(who),
-            1 => self.browser_offers(who),
+            1 => drop(self.browser_offers(who)),
             2 => self.lan.pass(Duration::from_millis(input.u8().into())),
             3 => self.lan.pass(Duration::from_millis(u64::from(input.u8()) * 64)),
             4 => {
@@ -141,7 +141,7 @@ impl Run {
         let Some(peer) = self.browser_offers(who) else { return };
         for _ in 0..100 {
             self.lan.pass(Duration::from_millis(10));
-            if self.lan.peers.get(&peer) == Some(&true) && self.browser(who).is_some_and(|browser| browser.is_open()) {
+            if self.lan.peers.get(&peer) == Some(&true) && self.lan.browser_at(Run::browser_address(who)).is_open() {
                 return;
             }
         }
