@@ -99,11 +99,12 @@ impl Scene {
             2 | 3 => self.forged(from, to, input),
             4 => self.record(from, to, input),
             5 => {
-                // Whoever made an offer may say anything from its own address.
+                // Whoever made an offer may say anything with the password of its answer, also with a forged source.
                 // Request, indication, success, error (RFC 8489, section 5).
                 let kind = [0x0001, 0x0011, 0x0101, 0x0111][input.below(4)];
                 let message = self.lan.browser_at(second_at()).credentials.message(kind, input.counted());
-                self.lan.receive(second_at(), to, &message);
+                let from = if from == open_at() { from } else { second_at() };
+                self.lan.receive(from, to, &message);
             }
             6 => self.second_lives(Duration::from_millis(input.below(50) as u64)),
             _ => self.lan.pass(Duration::from_millis(input.below(50) as u64)),
