@@ -14,8 +14,11 @@ const OPERATIONS_MAX: usize = 40;
 /// Few enough that an input meets every one of them.
 const LIMITS: Limits = Limits { peers_max: 5, peers_per_address_max: 3, pending_max: 3, pending_per_address_max: 2 };
 
-/// Bytes that one input may send in each direction: a full reliable queue and a quarter.
-const SENT_BYTES_MAX: usize = 1280 * 1024;
+/// Bytes that one input may send in each direction; more only makes it slow.
+const SENT_BYTES_MAX: usize = 400 * 1024;
+
+/// What is sent to a browser that sleeps weighs this much less, so that its queue can be filled.
+const ASLEEP_WEIGHS_LESS: usize = 4;
 
 const OFFER: &[u8] = include_bytes!("../../tests/offers/firefox-153-bare.json");
 
@@ -212,7 +215,11 @@ impl Run {
         if self.sent_bytes > SENT_BYTES_MAX {
             return;
         }
-        self.sent_bytes += data.bytes().len();
+        let is_asleep = self.lan.browsers.iter().any(|browser| {
+            browser.is_dead
+                && self.of_peer.get(&peer).is_some_and(|traffic| traffic.browser_at == Some(browser.address))
+        });
+        self.sent_bytes += data.bytes().len() / if is_asleep { ASLEEP_WEIGHS_LESS } else { 1 };
         let is_open = self.lan.peers.get(&peer) == Some(&true);
         let outcome = self.lan.endpoint.send(self.lan.now, peer, channel, &data);
         let is_too_big = data.bytes().len() > MESSAGE_BYTES_MAX;
