@@ -40,6 +40,8 @@
 //! - [`room`] is the showcase that the program serves. Pure.
 
 mod endpoint;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod room;
 mod server;
 mod signal;

@@ -36,6 +36,9 @@ pub(super) const OPENING_MAX: Duration = Duration::from_secs(10);
 /// Source addresses remembered for one peer. A browser uses one, and a few while ICE compares paths.
 pub(super) const SOURCES_MAX: usize = 8;
 
+/// Peers that ask for one source address at once. A browser that reloads leaves one behind.
+pub(super) const ASKING_MAX: usize = 4;
+
 /// DTLS datagrams held until ICE connects. A ClientHello is one or two; Firefox repeats it after 50 ms.
 pub(super) const EARLY_DATAGRAMS_MAX: usize = 8;
 

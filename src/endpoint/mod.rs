@@ -145,27 +145,53 @@ impl Endpoint {
             return;
         };
         self.with_peer(id, |peer, out| peer.handle_datagram(now, datagram, out));
+        self.settle_claim(now, id, datagram);
     }
 
     fn route(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<PeerId> {
         let known = self.routes.at(datagram.from);
-        let named = match Kind::of(datagram.bytes) {
-            Kind::Stun => self.routes.named_by(datagram.bytes),
-            Kind::Dtls => None,
+        match Kind::of(datagram.bytes) {
+            // Who is open has no handshake to make: it is that of a new connection from the same port.
+            Kind::Dtls if route::is_first_handshake(datagram.bytes) && self.is_open(known?) => {
+                return self.routes.asking(datagram.from).last().or(known);
+            }
+            Kind::Dtls => return known,
             Kind::Other => return None,
+            Kind::Stun => {}
+        }
+        let proves = |id: &PeerId| self.peers.get(id).is_some_and(|peer| peer.proves(now, datagram));
+        let Some(named) = self.routes.named_by(datagram.bytes) else {
+            // The answer to a check names nobody. Who asks for this address may have sent the check.
+            return self.routes.asking(datagram.from).find(proves).or(known);
         };
-        let Some(named) = named.filter(|named| known != Some(*named)) else { return known };
-
-        // A request from a new address, or from one that was another peer's: whoever knows the password owns it.
-        let peer = self.peers.get_mut(&named)?;
-        if !peer.proves(now, datagram) {
+        if self.routes.has_claim(datagram.from, named) {
+            return Some(named);
+        }
+        // A request from a new address, or from one that is another peer's.
+        if !proves(&named) {
             return None;
         }
-        let pushed_out = peer.add_source(datagram.from);
+        let pushed_out = self.peers.get_mut(&named)?.add_source(now, datagram);
         if let Some(source) = pushed_out {
             self.routes.release(source, named);
         }
-        if let Some(previous) = self.routes.claim(datagram.from, named) {
+        self.routes.ask(datagram.from, named);
+        Some(named)
+    }
+
+    fn is_open(&self, id: PeerId) -> bool {
+        self.peers.get(&id).is_some_and(Peer::is_open)
+    }
+
+    /// An address becomes a peer's own when a check of ours has been answered from there.
+    fn settle_claim(&mut self, now: Instant, id: PeerId, datagram: Datagram<'_>) {
+        if self.routes.is_owner(datagram.from, id) || !self.routes.has_claim(datagram.from, id) {
+            return;
+        }
+        if !self.peers.get(&id).is_some_and(|peer| peer.reaches(now, datagram.from, datagram.to)) {
+            return;
+        }
+        if let Some(previous) = self.routes.claim(datagram.from, id) {
             // A browser whose only address now belongs to another connection is no more: what we sent it would disturb
             // the new one.
             self.with_peer(previous, |peer, _| {
@@ -173,7 +199,6 @@ impl Endpoint {
                 if peer.sources().next().is_none() { Err(Ended(Reason::TimedOut)) } else { Ok(()) }
             });
         }
-        Some(named)
     }
 
     /// Lets every peer whose deadline has passed do what it waited for.

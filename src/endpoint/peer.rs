@@ -52,7 +52,7 @@ pub(super) struct Peer {
     queue: ReliableQueue,
     /// Bytes of unreliable messages given to SCTP; [`Wire`](super::sctp) counts those that have left.
     unreliable_written: u64,
-    /// Addresses that proved to be this browser's, newest last.
+    /// Addresses that a request with its password came from, newest last.
     sources: VecDeque<SocketAddr>,
     /// The last time that `rtc` was given.
     clock: Instant,
@@ -126,13 +126,18 @@ impl Peer {
         self.sources.iter().copied()
     }
 
-    /// Remembers a proved address and returns the one that it pushed out, if any.
-    pub(super) fn add_source(&mut self, source: SocketAddr) -> Option<SocketAddr> {
-        if self.sources.contains(&source) {
+    /// Remembers the address that a request came from and returns the one that it pushed out, if any: never one where the
+    /// browser was reached, unless there are no others.
+    pub(super) fn add_source(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<SocketAddr> {
+        if self.sources.contains(&datagram.from) {
             return None;
         }
-        self.sources.push_back(source);
-        if self.sources.len() > SOURCES_MAX { self.sources.pop_front() } else { None }
+        let pushed_out = (self.sources.len() >= SOURCES_MAX).then(|| {
+            let unreached = self.sources.iter().position(|source| !self.reaches(now, *source, datagram.to));
+            self.sources.remove(unreached.unwrap_or(0))
+        });
+        self.sources.push_back(datagram.from);
+        pushed_out.flatten()
     }
 
     pub(super) fn remove_source(&mut self, source: SocketAddr) {
@@ -153,6 +158,14 @@ impl Peer {
     /// Whether a STUN request that names this peer knows its password (RFC 8489, section 9.1.3).
     pub(super) fn proves(&self, now: Instant, datagram: Datagram<'_>) -> bool {
         datagram.receive().is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+    }
+
+    /// Whether a check of our own was answered from this address, so that the browser receives what is sent there.
+    pub(super) fn reaches(&self, now: Instant, from: SocketAddr, to: SocketAddr) -> bool {
+        // str0m says so of any DTLS that comes from there, even of a record with nothing in it.
+        const RECORD: [u8; 13] = [23, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let receive = Datagram { from, to, bytes: &RECORD }.receive();
+        receive.is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
 
     pub(super) fn handle_datagram(

@@ -1,11 +1,12 @@
 //! Whose datagram this is. One hash look-up each, whatever the number of peers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use str0m::ice::StunMessage;
 
 use super::PeerId;
+use super::limits::ASKING_MAX;
 
 /// What a datagram is by its first byte (RFC 7983).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +27,29 @@ impl Kind {
     }
 }
 
+/// Whether a DTLS datagram begins with a handshake in the clear: content type 22, epoch 0 (RFC 6347, section 4.1).
+pub(super) fn is_first_handshake(datagram: &[u8]) -> bool {
+    datagram.first() == Some(&22) && datagram.get(3..5) == Some(&[0, 0])
+}
+
 /// Two ways to a peer: the ufrag that we gave it, which only its STUN requests carry, and the source addresses that
-/// such a request has proved.
+/// such a request has named.
+///
+/// A request shows that its sender knows the password, not that it is at the address it comes from: anybody can make an
+/// offer, and forge the source of a check. So an address is a peer's own once a check of ours was answered from there;
+/// until then the peer asks, and takes nothing away from the one whose it is.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     // SipHash, with a key of its own in each table, since strangers choose the keys.
     by_ufrag: HashMap<String, PeerId>,
-    by_source: HashMap<SocketAddr, PeerId>,
+    by_source: HashMap<SocketAddr, Claims>,
+}
+
+#[derive(Debug, Default)]
+struct Claims {
+    owner: Option<PeerId>,
+    /// Newest last.
+    asking: VecDeque<PeerId>,
 }
 
 impl Routes {
@@ -51,18 +68,48 @@ impl Routes {
         self.by_ufrag.get(ours).copied()
     }
 
+    /// Whose an address is: its owner's, or where nobody owns it, of the peer that asked last.
     pub(super) fn at(&self, source: SocketAddr) -> Option<PeerId> {
-        self.by_source.get(&source).copied()
+        let claims = self.by_source.get(&source)?;
+        claims.owner.or_else(|| claims.asking.back().copied())
+    }
+
+    pub(super) fn is_owner(&self, source: SocketAddr, peer: PeerId) -> bool {
+        self.by_source.get(&source).is_some_and(|claims| claims.owner == Some(peer))
+    }
+
+    /// Whether this peer owns the address, or asks for it.
+    pub(super) fn has_claim(&self, source: SocketAddr, peer: PeerId) -> bool {
+        self.is_owner(source, peer) || self.asking(source).any(|asking| asking == peer)
+    }
+
+    /// Who asks for an address.
+    pub(super) fn asking(&self, source: SocketAddr) -> impl Iterator<Item = PeerId> {
+        self.by_source.get(&source).into_iter().flat_map(|claims| claims.asking.iter().copied())
+    }
+
+    /// A peer asks for an address. Past the bound whoever asked first has to ask again.
+    pub(super) fn ask(&mut self, source: SocketAddr, peer: PeerId) {
+        let asking = &mut self.by_source.entry(source).or_default().asking;
+        asking.push_back(peer);
+        if asking.len() > ASKING_MAX {
+            asking.pop_front();
+        }
     }
 
     /// Gives the source address to `peer` and names the peer that had it before.
     pub(super) fn claim(&mut self, source: SocketAddr, peer: PeerId) -> Option<PeerId> {
-        self.by_source.insert(source, peer).filter(|previous| *previous != peer)
+        let claims = self.by_source.entry(source).or_default();
+        claims.asking.retain(|asking| *asking != peer);
+        claims.owner.replace(peer).filter(|previous| *previous != peer)
     }
 
-    /// Forgets a source address, if it is still this peer's.
+    /// Forgets what this peer has of a source address.
     pub(super) fn release(&mut self, source: SocketAddr, peer: PeerId) {
-        if self.by_source.get(&source) == Some(&peer) {
+        let Some(claims) = self.by_source.get_mut(&source) else { return };
+        claims.owner = claims.owner.filter(|owner| *owner != peer);
+        claims.asking.retain(|asking| *asking != peer);
+        if claims.owner.is_none() && claims.asking.is_empty() {
             self.by_source.remove(&source);
         }
     }
@@ -88,17 +135,32 @@ mod tests {
     }
 
     #[test]
-    fn an_address_belongs_to_whoever_proved_it_last() {
+    fn an_address_belongs_to_whoever_was_reached_there_last() {
         let (one, two) = (PeerId::from(1), PeerId::from(2));
         let source = "192.0.2.1:5000".parse().unwrap();
         let mut routes = Routes::default();
+        routes.ask(source, one);
+        assert_eq!(routes.at(source), Some(one), "nobody else is there");
         assert_eq!(routes.claim(source, one), None);
-        assert_eq!(routes.claim(source, one), None);
+        routes.ask(source, two);
+        assert_eq!(routes.at(source), Some(one), "who asks takes nothing away");
+        assert!(routes.has_claim(source, two) && !routes.is_owner(source, two));
         assert_eq!(routes.claim(source, two), Some(one));
         routes.release(source, one);
         assert_eq!(routes.at(source), Some(two), "a peer that lost the address cannot take it away");
         routes.release(source, two);
-        assert_eq!(routes.at(source), None);
+        assert_eq!(routes.len(), (0, 0));
+    }
+
+    #[test]
+    fn few_ask_at_once() {
+        let source = "192.0.2.1:5000".parse().unwrap();
+        let mut routes = Routes::default();
+        for peer in 1..100 {
+            routes.ask(source, PeerId::from(peer));
+        }
+        assert_eq!(routes.asking(source).count(), ASKING_MAX);
+        assert_eq!(routes.at(source), Some(PeerId::from(99)));
     }
 
     #[test]

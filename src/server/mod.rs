@@ -9,7 +9,7 @@ mod answer;
 mod assets;
 mod bind;
 mod config;
-mod gate;
+pub(crate) mod gate;
 mod handle;
 mod http;
 mod mailbox;

@@ -353,6 +353,25 @@ fn a_request_that_only_knows_the_name_takes_no_address() {
 }
 
 #[test]
+fn a_check_with_a_forged_source_takes_no_address_from_anybody() {
+    let mut lan = Lan::new();
+    let (id, peer) = lan.join();
+    let victim = lan.browser(id).address;
+    // Somebody with an offer of their own, who knows the password of its answer, forges the source of their check.
+    lan.add(&["ro", "uu"]).unwrap();
+    let check = lan.hold_back(|t| t.to == SERVER.parse().unwrap());
+    for _ in 0..20 {
+        lan.receive(victim, &check[0].bytes);
+        lan.run(Duration::from_millis(20));
+    }
+    browser_sends(&mut lan, id, "ro", &Data::Text("still here".into()));
+    assert_eq!(send(&mut lan, peer, Channel::Reliable, &bytes(3)), SendOutcome::Sent);
+    lan.run(SECOND);
+    assert_eq!(lan.messages_from(peer), [(Channel::Reliable, Data::Text("still here".into()))]);
+    assert_eq!(lan.browser(id).received, [("ro".to_owned(), bytes(3))]);
+}
+
+#[test]
 fn a_new_connection_from_the_same_port_is_the_new_one() {
     let mut lan = Lan::new();
     let (id, old) = lan.join();

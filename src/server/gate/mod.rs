@@ -18,7 +18,7 @@ mod inner;
 mod outgoing;
 #[cfg(test)]
 mod tests;
-mod trust;
+pub(crate) mod trust;
 mod worker;
 
 use std::io;

@@ -13,7 +13,7 @@ const HTTP_PORT: u16 = 80;
 
 /// Checks `Host` and `Origin` of a request that came to the address `facing`; `names` are the server's own, in lower
 /// case.
-pub(super) fn check(head: &Head, facing: SocketAddr, names: &[String]) -> Result<(), Refusal> {
+pub(crate) fn check(head: &Head, facing: SocketAddr, names: &[String]) -> Result<(), Refusal> {
     let host = match &head.host {
         Some(host) => {
             check_host(host, facing.port(), names)?;
