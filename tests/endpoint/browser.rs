@@ -153,7 +153,8 @@ impl Browser {
                 }
                 Output::Transmit(transmit) => {
                     let bytes = Vec::from(transmit.contents);
-                    alike = if self.out.back().is_some_and(|last| last.bytes.len() == bytes.len()) { alike + 1 } else { 0 };
+                    alike =
+                        if self.out.back().is_some_and(|last| last.bytes.len() == bytes.len()) { alike + 1 } else { 0 };
                     if alike == ALIKE_MAX && bytes.len() < 100 {
                         self.out.truncate(self.out.len() - ALIKE_MAX);
                         self.wake_at = Some(now + ALIKE_PAUSE);

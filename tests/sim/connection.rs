@@ -7,6 +7,9 @@ use patchcord::Reason;
 
 use crate::lane::Lane;
 
+/// How a STUN binding success response begins (RFC 8489, section 5).
+const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
+
 /// One page's connection, from its offer.
 #[derive(Debug)]
 pub struct Connection {
@@ -18,6 +21,8 @@ pub struct Connection {
     pub page_ended: Option<PageEnd>,
     /// When a datagram of its browser last arrived whole.
     pub heard_at: Instant,
+    /// When an answer of its browser to one of our ICE checks last arrived whole. ICE judges by these alone.
+    pub answered_at: Instant,
     /// When the server last began to see it at another address.
     pub rebound_at: Option<Instant>,
     /// Its address proved to be a newer connection's.
@@ -49,6 +54,7 @@ impl Connection {
             left: None,
             page_ended: None,
             heard_at: now,
+            answered_at: now,
             rebound_at: None,
             is_replaced: false,
             disconnected: None,
@@ -63,8 +69,12 @@ impl Connection {
         self.joined_at.is_some() && self.left.is_none()
     }
 
-    pub fn heard(&mut self, now: Instant) {
+    /// A datagram of its browser arrived whole.
+    pub fn heard(&mut self, now: Instant, datagram: &[u8]) {
         self.heard_at = now;
+        if datagram.starts_with(&BINDING_SUCCESS) {
+            self.answered_at = now;
+        }
         self.unheard_reliable = 0;
         self.unheard_unreliable = 0;
     }

@@ -64,13 +64,24 @@ impl AddAssign<&Coverage> for Coverage {
 
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Coverage { runs, connections, offers, refused, reliable, unreliable, full, dropped, rebinds, sleeps, .. } = self;
+        let Coverage {
+            runs, connections, offers, refused, reliable, unreliable, full, dropped, rebinds, sleeps, ..
+        } = self;
         let Carried { datagrams, lost, cut, overflowed, reordered, duplicated, corrupted } = self.carried;
         let hours = self.virtual_time.as_secs_f64() / 3600.0;
-        writeln!(f, "{runs} runs, {hours:.2} virtual hours, {connections} connections ({offers} offers, {refused} refused)")?;
+        writeln!(
+            f,
+            "{runs} runs, {hours:.2} virtual hours, {connections} connections ({offers} offers, {refused} refused)"
+        )?;
         let megabytes = self.bytes / 1_000_000;
-        writeln!(f, "{reliable} reliable and {unreliable} unreliable messages delivered, {megabytes} MB; {full} Full, {dropped} Dropped")?;
-        writeln!(f, "{datagrams} datagrams: {lost} lost, {cut} cut off, {overflowed} overflowed, {reordered} reordered, {duplicated} duplicated, {corrupted} corrupted")?;
+        writeln!(
+            f,
+            "{reliable} reliable and {unreliable} unreliable messages delivered, {megabytes} MB; {full} Full, {dropped} Dropped"
+        )?;
+        writeln!(
+            f,
+            "{datagrams} datagrams: {lost} lost, {cut} cut off, {overflowed} overflowed, {reordered} reordered, {duplicated} duplicated, {corrupted} corrupted"
+        )?;
         writeln!(f, "{rebinds} rebinds, {sleeps} sleeps; left: {:?}", self.left)?;
         let (peer, left) = (self.bytes_per_peer_max / 1024, self.bytes_left_max / 1024);
         write!(f, "the endpoint held at most {peer} KiB a peer, and {left} KiB when all had left")

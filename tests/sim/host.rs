@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use patchcord::{Answer, Channel, Data, Endpoint, Event, Limits, Offer, PeerId, Reason, Refusal, SendOutcome, Transmit};
+use patchcord::{
+    Answer, Channel, Data, Endpoint, Event, Limits, Offer, PeerId, Reason, Refusal, SendOutcome, Transmit,
+};
 
 /// Our one address.
 pub const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(10, 255, 0, 1)), 8080);

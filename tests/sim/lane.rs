@@ -75,7 +75,9 @@ impl Lane {
                     (None, _) => format!("a reliable message arrived that nobody sent: {print:?}"),
                     (Some(_), Some(skipped)) => format!("a reliable message arrived before {} others", skipped + 1),
                     (Some(expected), None) => {
-                        format!("a reliable message arrived twice, altered or from elsewhere: {print:?}, not {expected:?}")
+                        format!(
+                            "a reliable message arrived twice, altered or from elsewhere: {print:?}, not {expected:?}"
+                        )
                     }
                 }))
             }

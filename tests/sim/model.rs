@@ -20,7 +20,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(25);
 /// On a fair network a page that closes has left by then.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
-/// A peer that was heard of within this time is not dead.
+/// A peer that answered one of ICE's checks within this time is not dead. (Its data may come through meanwhile: on a bad
+/// link ICE can lose all of its checks for 15 s and gives up a peer that is heard.)
 const SILENCE_MIN: Duration = Duration::from_secs(10);
 
 /// A browser whose address changed may find its way back until then, or be taken for dead.
@@ -91,7 +92,8 @@ impl Model {
         let here: Vec<&PeerId> = self.live.keys().filter(of_address).collect();
         let is_true = match refusal {
             Refusal::Full => {
-                self.live.len() >= self.limits.peers_max || self.live.keys().filter(pending).count() >= self.limits.pending_max
+                self.live.len() >= self.limits.peers_max
+                    || self.live.keys().filter(pending).count() >= self.limits.pending_max
             }
             Refusal::TooManyFromAddress => {
                 here.len() >= self.limits.peers_per_address_max
@@ -118,14 +120,17 @@ impl Model {
             Event::Message { peer, channel, data } => {
                 let connection = self.connection(*peer)?;
                 promise!(connection.is_joined(), "a message from {peer} before Joined or after Left");
-                connection.up.received(*channel, Print::of(data)).map_err(|fault| Fault(format!("from {peer}: {fault}")))
+                connection
+                    .up
+                    .received(*channel, Print::of(data))
+                    .map_err(|fault| Fault(format!("from {peer}: {fault}")))
             }
             Event::Left { peer, reason } => {
                 let connection = self.connection(*peer)?;
                 promise!(connection.is_joined(), "{peer} left twice, or before it joined");
-                let silent = now - connection.heard_at;
+                let silent = now - connection.answered_at;
                 let is_true = leaving_is_true(connection, now, *reason);
-                promise!(is_true, "{peer} left with the untrue reason {reason:?}, last heard {silent:?} ago");
+                promise!(is_true, "{peer} left with the untrue reason {reason:?}, whose ICE answered {silent:?} ago");
                 connection.left = Some((now, *reason));
                 connection.forget_if_over();
                 self.live.remove(peer);
@@ -136,7 +141,14 @@ impl Model {
     }
 
     /// The application asked for a message to be sent. The events of that call have been told already.
-    pub fn sent(&mut self, now: Instant, peer: PeerId, channel: Channel, data: &Data, outcome: SendOutcome) -> Result<(), Fault> {
+    pub fn sent(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        channel: Channel,
+        data: &Data,
+        outcome: SendOutcome,
+    ) -> Result<(), Fault> {
         let bytes = data.bytes().len();
         let connection = self.connection(peer)?;
         let joined = connection.is_joined();
@@ -243,7 +255,7 @@ fn leaving_is_true(connection: &Connection, now: Instant, reason: Reason) -> boo
     match reason {
         Reason::Closed => connection.page_ended.is_some_and(|end| end.told_server),
         Reason::TimedOut => {
-            now - connection.heard_at >= SILENCE_MIN
+            now - connection.answered_at >= SILENCE_MIN
                 || connection.rebound_at.is_some_and(|at| now - at <= REBIND_MAX)
                 || connection.is_replaced
         }

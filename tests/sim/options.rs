@@ -15,6 +15,10 @@ pub struct Options {
     /// Virtual time of weather. Then 75 s of calm follow, in which everything must come to rest, and the shutdown.
     pub lasts: Duration,
 
+    /// Until a page is open nothing happens to its datagrams. DTLS times its retransmissions by chance of its own, so this
+    /// is what makes a run the same each time.
+    pub spare_opening: bool,
+
     /// How many devices there are.
     pub browsers: usize,
     /// How many of them share one IP address.
@@ -120,6 +124,7 @@ const fn seconds(seconds: u64) -> Duration {
 const FAIR: Options = Options {
     name: "fair",
     lasts: seconds(60),
+    spare_opening: false,
     browsers: 6,
     browsers_per_address: 1,
     join_within: seconds(1),
@@ -155,8 +160,25 @@ const FAIR: Options = Options {
 impl Options {
     /// Every weather with a name. `mixed` and `mixed-room` draw theirs from the seed.
     pub const NAMES: [&'static str; 19] = [
-        "fair", "wifi", "bursty", "shuffled", "forged", "narrow", "cuts", "comers", "vanishing", "sleepers", "movers",
-        "crowd", "shared", "flood", "large", "storm", "room", "mixed", "mixed-room",
+        "fair",
+        "wifi",
+        "bursty",
+        "shuffled",
+        "forged",
+        "narrow",
+        "cuts",
+        "comers",
+        "vanishing",
+        "sleepers",
+        "movers",
+        "crowd",
+        "shared",
+        "flood",
+        "large",
+        "storm",
+        "room",
+        "mixed",
+        "mixed-room",
     ];
 
     /// The weather of this name.

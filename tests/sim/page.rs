@@ -102,7 +102,8 @@ impl Page {
             early.extend(messages);
             if self.browser.is_open() {
                 events.push(PageEvent::Opened);
-                events.extend(std::mem::take(early).into_iter().map(|(channel, data)| PageEvent::Message(channel, data)));
+                events
+                    .extend(std::mem::take(early).into_iter().map(|(channel, data)| PageEvent::Message(channel, data)));
                 self.state = State::Open;
             } else if *until <= now || self.browser.is_closed {
                 events.push(PageEvent::Ended);

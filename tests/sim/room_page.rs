@@ -32,14 +32,8 @@ impl RoomPage {
             Rename,
             Nonsense,
         }
-        let acts = [
-            (12, Act::Point),
-            (2, Act::Wave),
-            (3, Act::Ping),
-            (3, Act::Chat),
-            (1, Act::Rename),
-            (1, Act::Nonsense),
-        ];
+        let acts =
+            [(12, Act::Point), (2, Act::Wave), (3, Act::Ping), (3, Act::Chat), (1, Act::Rename), (1, Act::Nonsense)];
         let (channel, bytes) = match chance.pick(&acts) {
             Act::Point => {
                 self.pointer_seq = self.pointer_seq.wrapping_add(1);

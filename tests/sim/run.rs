@@ -41,7 +41,8 @@ impl fmt::Display for Finding {
 
 /// Runs the weather of this name with this seed.
 pub fn run(name: &str, seed: u64, keep_lines: bool) -> Result<(Coverage, Digest), Finding> {
-    let options = Options::named(name, seed).unwrap_or_else(|| panic!("no weather is called {name}: {:?}", Options::NAMES));
+    let options =
+        Options::named(name, seed).unwrap_or_else(|| panic!("no weather is called {name}: {:?}", Options::NAMES));
     run_options(options, seed, keep_lines)
 }
 
@@ -52,14 +53,14 @@ pub fn run_options(options: Options, seed: u64, keep_lines: bool) -> Result<(Cov
     // A panic is a finding like any other, and has a seed.
     let result = catch_unwind(AssertUnwindSafe(|| live(&mut world))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
-        Err(Fault(text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or("a panic".into())))
+        Err(Fault(
+            text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string())).unwrap_or("a panic".into()),
+        ))
     });
     world.coverage.virtual_time = world.now - start;
     match result {
         Ok(()) => Ok((world.coverage, world.trace.digest())),
-        Err(Fault(fault)) => {
-            Err(Finding { name, seed, after: world.now - start, fault, lines: world.trace.lines() })
-        }
+        Err(Fault(fault)) => Err(Finding { name, seed, after: world.now - start, fault, lines: world.trace.lines() }),
     }
 }
 

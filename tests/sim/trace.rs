@@ -1,10 +1,10 @@
 //! What happened, in order: a digest of all of it, and the last lines for a reader.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Lines that a replay shows of what came before a finding.
-const LINES_MAX: usize = 600000;
+const LINES_MAX: usize = 60;
 
 pub struct Trace {
     start: Instant,
@@ -18,7 +18,8 @@ pub struct Trace {
 pub struct Digest {
     /// Every event, message, send outcome and end, with its virtual time.
     pub application: u64,
-    /// Every datagram, with its virtual time, direction and length.
+    /// Every datagram of an open page, with its virtual time, direction and length; of others not the length, since DTLS
+    /// signatures have no fixed one.
     pub network: u64,
 }
 
@@ -30,7 +31,8 @@ impl Trace {
     /// Something that an application sees.
     pub fn note(&mut self, now: Instant, words: &[u64], line: impl FnOnce() -> String) {
         let at = now - self.start;
-        self.application = words.iter().fold(fold(self.application, at.as_nanos() as u64), |sum, word| fold(sum, *word));
+        self.application =
+            words.iter().fold(fold(self.application, at.as_nanos() as u64), |sum, word| fold(sum, *word));
         if let Some(lines) = &mut self.lines {
             if lines.len() == LINES_MAX {
                 lines.pop_front();
@@ -41,12 +43,9 @@ impl Trace {
 
     /// A datagram was sent.
     pub fn datagram(&mut self, now: Instant, visitor: usize, to_server: bool, bytes: usize) {
-        let at: Duration = now - self.start;
+        let at = now - self.start;
         let words = [at.as_nanos() as u64, visitor as u64, u64::from(to_server), bytes as u64];
         self.network = words.iter().fold(self.network, |sum, word| fold(sum, *word));
-        if let Some(lines) = &mut self.lines && std::env::var("SIM_WIRE").is_ok() {
-            lines.push_back(format!("{:>12.6} s  wire {visitor} {} {bytes}", at.as_secs_f64(), if to_server { "up" } else { "down" }));
-        }
     }
 
     pub fn digest(&self) -> Digest {

@@ -12,6 +12,7 @@ use crate::coverage::Coverage;
 use crate::host::{Host, SERVER};
 use crate::lane::Print;
 use crate::model::{Fault, Model, OPENING_MAX, promise};
+use crate::network::Arrival;
 use crate::options::{Kind, Options};
 use crate::page::{Page, PageEvent};
 use crate::room_page::RoomPage;
@@ -29,6 +30,8 @@ pub struct World {
     pub coverage: Coverage,
     pub trace: Trace,
     pub(crate) options: Options,
+    /// The network without weather.
+    calm: Options,
     pub(crate) host: Host,
     pub(crate) model: Model,
     pub(crate) visitors: Vec<Visitor>,
@@ -84,6 +87,7 @@ impl World {
             wakes: BTreeSet::new(),
             by_address: BTreeMap::new(),
             steps_now: 0,
+            calm: options.calmed(),
             options,
         };
         for visitor in 0..world.visitors.len() {
@@ -259,7 +263,13 @@ impl World {
 
     // Datagrams.
 
-    fn datagram_to_server(&mut self, peer: Option<PeerId>, from: SocketAddr, bytes: &[u8], is_corrupt: bool) -> Result<(), Fault> {
+    fn datagram_to_server(
+        &mut self,
+        peer: Option<PeerId>,
+        from: SocketAddr,
+        bytes: &[u8],
+        is_corrupt: bool,
+    ) -> Result<(), Fault> {
         let (mut must_route, mut must_not_route) = (false, false);
         if let Some(peer) = peer {
             let connection = self.model.connection(peer)?;
@@ -267,7 +277,7 @@ impl World {
             must_route = connection.is_joined() && is_at_home && !is_corrupt;
             must_not_route = connection.left.is_some() && !connection.is_replaced;
             if !is_corrupt && !connection.is_replaced && connection.left.is_none() {
-                connection.heard(self.now);
+                connection.heard(self.now, bytes);
             }
         }
         let is_routed = self.host.handle_datagram(self.now, from, bytes);
@@ -302,14 +312,15 @@ impl World {
     }
 
     fn collect(&mut self) -> Result<(), Fault> {
-        let calm = if self.is_calm { Some(self.options.calmed()) } else { None };
         while let Some(transmit) = self.host.transmits.pop_front() {
             promise!(transmit.from == SERVER, "a datagram from {}", transmit.from);
             let index = self.by_address.get(&transmit.to).copied();
             let index = index.ok_or_else(|| Fault(format!("a datagram to {}, which is nobody's", transmit.to)))?;
-            self.trace.datagram(self.now, index, false, transmit.bytes.len());
-            let options = calm.as_ref().unwrap_or(&self.options);
+            let is_open = self.visitors[index].page.as_ref().is_some_and(Page::is_open);
+            self.trace.datagram(self.now, index, false, if is_open { transmit.bytes.len() } else { 0 });
             let link = &mut self.visitors[index].down;
+            let options =
+                if self.is_calm || self.options.spare_opening && !is_open { &self.calm } else { &self.options };
             for arrival in link.carry(options, self.now, transmit.bytes, &mut self.coverage.carried) {
                 self.plan(arrival.at, Item::Down { to: transmit.to, bytes: arrival.bytes });
             }
@@ -461,17 +472,18 @@ impl World {
     }
 
     fn send_up(&mut self, index: usize, page: &mut Page) {
-        let calm = if self.is_calm { Some(self.options.calmed()) } else { None };
+        let is_open = page.is_open();
+        let options = if self.is_calm || self.options.spare_opening && !is_open { &self.calm } else { &self.options };
         let (peer, from) = (self.visitors[index].peer, self.visitors[index].seen_as);
+        let mut planned = Vec::new();
         for transmit in page.drain() {
-            self.trace.datagram(self.now, index, true, transmit.bytes.len());
-            let options = calm.as_ref().unwrap_or(&self.options);
+            self.trace.datagram(self.now, index, true, if is_open { transmit.bytes.len() } else { 0 });
             let link = &mut self.visitors[index].up;
             let arrivals = link.carry(options, self.now, transmit.bytes, &mut self.coverage.carried);
-            for arrival in arrivals {
-                let (bytes, is_corrupt) = (arrival.bytes, arrival.is_corrupt);
-                self.plan(arrival.at, Item::Up { peer, from, bytes, is_corrupt });
-            }
+            planned.extend(arrivals);
+        }
+        for Arrival { at, bytes, is_corrupt } in planned {
+            self.plan(at, Item::Up { peer, from, bytes, is_corrupt });
         }
     }
 
