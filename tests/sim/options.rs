@@ -159,7 +159,7 @@ const FAIR: Options = Options {
 
 impl Options {
     /// Every weather with a name. `mixed` and `mixed-room` draw theirs from the seed.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "fair",
         "wifi",
         "bursty",
@@ -179,6 +179,7 @@ impl Options {
         "room",
         "mixed",
         "mixed-room",
+        "hour",
     ];
 
     /// The weather of this name.
@@ -242,6 +243,19 @@ impl Options {
                 server_message_every: ms(16),
                 lasts: seconds(20),
                 happening_every: Some(seconds(10)),
+                ..FAIR
+            },
+            "hour" => Options {
+                browsers: 200,
+                join_within: seconds(20),
+                lasts: seconds(3600),
+                loss: 0.05,
+                delay: ms(2),
+                jitter: ms(10),
+                page_message_every: ms(1000),
+                server_message_every: ms(1000),
+                large: 0.01,
+                happening_every: Some(seconds(600)),
                 ..FAIR
             },
             "mixed" => Options { name: "mixed", ..mixed(seed) },

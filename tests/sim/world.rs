@@ -22,6 +22,9 @@ use crate::visitor::{Happening, Visitor};
 /// How often everything is looked at.
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
 
+/// Datagrams that one input or command may cause: everyone's checks at one instant, or a window of 384 KiB.
+const DATAGRAMS_AT_ONCE_MAX: usize = 1_000;
+
 /// Steps at one instant of virtual time; more is a deadline that nobody moves.
 const STEPS_AT_ONCE_MAX: u32 = 100_000;
 
@@ -312,6 +315,8 @@ impl World {
     }
 
     fn collect(&mut self) -> Result<(), Fault> {
+        let at_once = self.host.transmits.len();
+        promise!(at_once <= DATAGRAMS_AT_ONCE_MAX, "one input made {at_once} datagrams");
         while let Some(transmit) = self.host.transmits.pop_front() {
             promise!(transmit.from == SERVER, "a datagram from {}", transmit.from);
             let index = self.by_address.get(&transmit.to).copied();
