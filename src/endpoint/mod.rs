@@ -5,12 +5,14 @@
 
 mod admission;
 mod channel;
+mod datagram;
 mod deadline;
 mod event;
 mod id;
 mod identity;
 mod limits;
 mod message;
+mod opening;
 mod peer;
 mod queue;
 mod route;
@@ -33,9 +35,10 @@ pub use message::{Data, Payload};
 
 use crate::signal::{Answer, Offer, Refusal};
 use admission::Admission;
+use datagram::Datagram;
 use deadline::Deadlines;
 use identity::Identity;
-use peer::{Accepted, Datagram, Ended, Peer};
+use peer::{Accepted, Ended, Peer};
 use route::{Kind, Routes};
 
 /// A datagram to send, by the UDP socket that owns `from`.

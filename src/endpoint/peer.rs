@@ -5,26 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use str0m::channel::{ChannelData, ChannelId};
-use str0m::net::{DatagramRecv, Protocol, Receive};
 use str0m::{IceConnectionState, Input, Output, Rtc};
 
 use super::channel::PerChannel;
+use super::datagram::Datagram;
 use super::limits::{
-    CHANNELS_OPENED_MAX, DRAIN_STEPS_MAX, EARLY_DATAGRAMS_MAX, EARLY_MESSAGE_BYTES_MAX, OPENING_MAX,
-    RELIABLE_WINDOW_BYTES, SOURCES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX, WAKE_AGAIN_MIN,
+    CHANNELS_OPENED_MAX, DRAIN_STEPS_MAX, RELIABLE_WINDOW_BYTES, SOURCES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX,
+    UNRELIABLE_WAITING_BYTES_MAX, WAKE_AGAIN_MIN,
 };
+use super::opening::Opening;
 use super::queue::ReliableQueue;
 use super::route::Kind;
 use super::sctp::{EmptyMark, SharedWire};
 use super::{Channel, Data, Event, Outbox, Payload, PeerId, Reason, SendOutcome, Transmit, Why};
-
-/// A datagram with the two addresses of its path.
-#[derive(Clone, Copy)]
-pub(super) struct Datagram<'a> {
-    pub(super) from: SocketAddr,
-    pub(super) to: SocketAddr,
-    pub(super) bytes: &'a [u8],
-}
 
 /// What a peer begins with.
 pub(super) struct Accepted {
@@ -64,18 +57,6 @@ enum Phase {
     Open,
 }
 
-/// What a peer has only until it is open.
-struct Opening {
-    until: Instant,
-    ice_connected: bool,
-    /// DTLS that came before ICE connected. An `Rtc` that is not connected cannot answer it, and the browser would
-    /// repeat it only after 50 ms.
-    early_datagrams: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
-    /// Messages on the channel that opened first.
-    early_messages: Vec<(Channel, Data)>,
-    early_message_bytes: usize,
-}
-
 /// The peer is over; the endpoint removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ended(pub(super) Reason);
@@ -84,13 +65,6 @@ impl Peer {
     /// A peer whose offer has been accepted.
     pub(super) fn new(id: PeerId, accepted: Accepted, now: Instant) -> Peer {
         let Accepted { rtc, wire, ufrag, address, message_bytes_max, mark } = accepted;
-        let opening = Opening {
-            until: now + OPENING_MAX,
-            ice_connected: false,
-            early_datagrams: VecDeque::new(),
-            early_messages: Vec::new(),
-            early_message_bytes: 0,
-        };
         Peer {
             id,
             rtc,
@@ -99,7 +73,7 @@ impl Peer {
             ufrag,
             message_bytes_max,
             mark,
-            phase: Phase::Opening(opening),
+            phase: Phase::Opening(Opening::new(now)),
             channels: PerChannel::default(),
             channels_opened: 0,
             queue: ReliableQueue::default(),
@@ -178,9 +152,7 @@ impl Peer {
             && !opening.ice_connected
             && Kind::of(datagram.bytes) == Kind::Dtls
         {
-            if opening.early_datagrams.len() < EARLY_DATAGRAMS_MAX {
-                opening.early_datagrams.push_back((datagram.from, datagram.to, datagram.bytes.to_vec()));
-            }
+            opening.hold_datagram(datagram);
             return Ok(());
         }
         self.feed(now, datagram);
@@ -400,11 +372,9 @@ impl Peer {
         match &mut self.phase {
             Phase::Open => out.events.push_back(Event::Message { peer: self.id, channel, data }),
             Phase::Opening(opening) => {
-                opening.early_message_bytes += data.bytes().len() + size_of::<Data>();
-                if opening.early_message_bytes > EARLY_MESSAGE_BYTES_MAX {
+                if !opening.hold_message(channel, data) {
                     return Err(Ended(Reason::Violation));
                 }
-                opening.early_messages.push((channel, data));
             }
         }
         Ok(())
@@ -413,13 +383,5 @@ impl Peer {
     fn failed(&self, error: &dyn std::error::Error) -> Ended {
         tracing::info!(peer = %self.id, %error, "the transport ended");
         Ended(Reason::Failed)
-    }
-}
-
-impl<'a> Datagram<'a> {
-    /// `None` for what is neither STUN nor DTLS.
-    fn receive(self) -> Option<Receive<'a>> {
-        let contents = DatagramRecv::try_from(self.bytes).ok()?;
-        Some(Receive { proto: Protocol::Udp, source: self.from, destination: self.to, contents })
     }
 }
