@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const RELEASE = fileURLToPath(new URL('../../target/release/', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const RELEASE = `${ROOT}target/release/`;
 
 /** How long a program may take from its start to its first line, and from SIGTERM to its end, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -28,7 +29,7 @@ export function lanAddress() {
  * @param {string[]} args
  */
 export async function start(program, args) {
-  const child = spawn(RELEASE + program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(RELEASE + program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
   running.add(child);
   const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
   ended.then(() => running.delete(child));
