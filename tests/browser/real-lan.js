@@ -62,6 +62,7 @@ async function within(ms, condition) {
 
 try {
   const browser = await launch('chromium');
+  /** @type {import('puppeteer-core').Page[]} */
   const pages = [];
   for (let i = 0; i < 2; i++) {
     const page = await browser.newPage();
