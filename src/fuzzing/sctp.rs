@@ -16,24 +16,32 @@ const CHUNKS_MAX: usize = 8;
 
 const EDITS_MAX: usize = 8;
 
+const FORGED_WHILE_OPENING_MAX: usize = 6;
+
+/// An honest one needs two steps, and one whose packets are lost a second or two.
+const OPENING_STEPS_MAX: usize = 600;
+
+const PACKET_BYTES_MAX: usize = 1150;
+
 /// What one packet takes.
 const STEP: Duration = Duration::from_millis(5);
 
-/// A browser that got in honestly and whose SCTP then says whatever the input says: its owner has the keys of its DTLS.
+/// A browser whose ICE and DTLS are honest and whose SCTP says whatever the input says: its owner has the keys of its DTLS.
 /// It may be sent away for it; an honest browser beside it must not notice.
 ///
-/// An input is a row of packets, each a byte that says how it is made, and what that needs.
+/// An input is the number of packets that are forged while the browser gets in, these packets, and then a row of those
+/// that it sends from inside. Each is a byte that says how it is made, and what that needs.
 pub fn sctp(bytes: &[u8]) {
     thread_local! {
         static SCENE: RefCell<Option<Scene>> = const { RefCell::new(None) };
     }
     SCENE.with_borrow_mut(|kept| {
         let mut scene = kept.take().unwrap_or_else(Scene::new);
-        let hostile = scene.lan.join(hostile_at());
         let mut input = Input::new(bytes);
+        let hostile = scene.gets_in(&mut input);
         for _ in 0..PACKETS_MAX {
             // Who was sent away has no more to say.
-            if input.is_empty() || !scene.lan.peers.contains_key(&hostile) {
+            if input.is_empty() || scene.lan.peers.get(&hostile) != Some(&true) {
                 break;
             }
             scene.packet(hostile, &mut input);
@@ -67,13 +75,50 @@ impl Scene {
         Scene { lan, honest, rounds: 0 }
     }
 
+    fn gets_in(&mut self, input: &mut Input<'_>) -> PeerId {
+        let hostile = self.lan.add(hostile_at()).expect("there is room for two");
+        for _ in 0..input.below(FORGED_WHILE_OPENING_MAX + 1) {
+            let packet = Packet::read(input);
+            self.lan.browser_at(hostile_at()).forge(Box::new(move |original| packet.in_place_of(original)));
+        }
+        for _ in 0..OPENING_STEPS_MAX {
+            self.lan.pass(STEP);
+            if self.lan.browser_at(hostile_at()).is_open() || !self.lan.peers.contains_key(&hostile) {
+                break;
+            }
+        }
+        hostile
+    }
+
     fn packet(&mut self, hostile: PeerId, input: &mut Input<'_>) {
-        let how = input.u8();
+        let packet = Packet::read(input);
         let now = self.lan.now;
         // Something to acknowledge, so that there are acknowledgements to forge.
-        if how & 0x40 != 0 {
+        if packet.how & 0x40 != 0 {
             let _ = self.lan.endpoint.send(now, hostile, Channel::Reliable, &[1; 100]);
         }
+        let time = if packet.how & 0x80 == 0 { STEP } else { STEP * u32::from(input.u8()) };
+        let channel = Channel::ALL[usize::from(packet.how >> 3 & 1)];
+        // One byte makes its SCTP send a packet, which becomes ours.
+        let byte = Data::Binary(vec![packet.how]);
+        let browser = self.lan.browser_at(hostile_at());
+        browser.forge(Box::new(move |original| packet.in_place_of(original)));
+        let _ = browser.send(now, channel, &byte);
+        self.lan.pass(time);
+    }
+}
+
+/// What is sent in place of a packet that the browser's own SCTP wrote.
+struct Packet {
+    how: u8,
+    keeps: bool,
+    edits: Vec<(u16, u8)>,
+    chunks: Vec<Chunk>,
+}
+
+impl Packet {
+    fn read(input: &mut Input<'_>) -> Packet {
+        let how = input.u8();
         let edits: Vec<(u16, u8)> = match how & 1 {
             0 => Vec::new(),
             _ => (0..input.below(EDITS_MAX)).map(|_| (input.u16(), input.u8())).collect(),
@@ -82,13 +127,25 @@ impl Scene {
             0 => Vec::new(),
             _ => (0..1 + input.below(CHUNKS_MAX)).map(|_| Chunk::read(input)).collect(),
         };
-        let keeps = how & 4 != 0 || chunks.is_empty();
-        let browser = self.lan.browser_at(hostile_at());
-        browser.forge(Box::new(move |packet| forged(packet, keeps, &edits, &chunks)));
-        let channel = Channel::ALL[usize::from(how >> 3 & 1)];
-        // One byte makes its SCTP send a packet, which becomes ours.
-        let _ = browser.send(now, channel, &Data::Binary(vec![how]));
-        self.lan.pass(if how & 0x80 == 0 { STEP } else { STEP * u32::from(input.u8()) });
+        Packet { how, keeps: how & 4 != 0 || chunks.is_empty(), edits, chunks }
+    }
+
+    fn in_place_of(&self, original: &[u8]) -> Vec<u8> {
+        let mut packet = if self.keeps { original.to_vec() } else { original[..HEADER_BYTES].to_vec() };
+        let tsn = original.get(16..20).and_then(|tsn| tsn.try_into().ok()).map_or(0, u32::from_be_bytes);
+        for chunk in &self.chunks {
+            chunk.put(&mut packet, tsn);
+        }
+        for (at, edit) in &self.edits {
+            let at = usize::from(*at) % packet.len();
+            packet[at] ^= edit;
+        }
+        // What one datagram carries; more the browser's own DTLS would refuse.
+        packet.truncate(PACKET_BYTES_MAX);
+        packet[CHECKSUM].fill(0);
+        let checksum = Crc::<u32>::new(&CRC_32_ISCSI).checksum(&packet);
+        packet[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+        packet
     }
 }
 
@@ -100,7 +157,9 @@ struct Chunk {
     body: Vec<u8>,
 }
 
+/// RFC 9260, section 3.1.
 const HEADER_BYTES: usize = 12;
+const CHECKSUM: std::ops::Range<usize> = 8..12;
 
 /// Chunks whose first field is a TSN of whoever sends them: DATA, I-DATA, FORWARD TSN, I-FORWARD TSN.
 const WITH_TSN: [u8; 4] = [0, 64, 192, 194];
@@ -132,22 +191,4 @@ impl Chunk {
         packet.extend(&self.body);
         packet.resize(packet.len().next_multiple_of(4), 0);
     }
-}
-
-fn forged(packet: &[u8], keeps: bool, edits: &[(u16, u8)], chunks: &[Chunk]) -> Vec<u8> {
-    let mut forged = if keeps { packet.to_vec() } else { packet[..HEADER_BYTES].to_vec() };
-    let tsn = packet.get(16..20).and_then(|tsn| tsn.try_into().ok()).map_or(0, u32::from_be_bytes);
-    for chunk in chunks {
-        chunk.put(&mut forged, tsn);
-    }
-    for (at, edit) in edits {
-        let at = usize::from(*at) % forged.len();
-        forged[at] ^= edit;
-    }
-    // What one datagram carries; more the browser's own DTLS would refuse.
-    forged.truncate(1150);
-    forged[8..12].fill(0);
-    let checksum = Crc::<u32>::new(&CRC_32_ISCSI).checksum(&forged);
-    forged[8..12].copy_from_slice(&checksum.to_le_bytes());
-    forged
 }
