@@ -158,7 +158,7 @@ const FAIR: Options = Options {
 };
 
 impl Options {
-    /// Every weather with a name. `mixed` and `mixed-room` draw theirs from the seed.
+    /// Every weather with a name. `mixed` and `mixed-room` draw theirs from the seed; `hour` takes minutes.
     pub const NAMES: [&'static str; 20] = [
         "fair",
         "wifi",

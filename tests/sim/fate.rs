@@ -1,0 +1,93 @@
+//! What happens to visitors.
+
+use std::time::Duration;
+
+use patchcord::Reason;
+
+use crate::model::Fault;
+use crate::visitor::Happening;
+use crate::world::{Item, World};
+
+impl World {
+    pub fn happen(&mut self, index: usize) -> Result<(), Fault> {
+        let happening = self.visitors[index].next_happening(&self.options);
+        self.trace.note(self.now, &[12, index as u64, happening as u64], || format!("visitor {index}: {happening:?}"));
+        let (now, peer) = (self.now, self.visitors[index].peer);
+        match happening {
+            Happening::Close => {
+                if let Some(mut page) = self.visitors[index].page.take() {
+                    page.close(now);
+                    self.send_up(index, &mut page);
+                }
+                self.page_is_over(index, true)
+            }
+            Happening::Vanish => {
+                self.visitors[index].page = None;
+                self.page_is_over(index, false)
+            }
+            Happening::Sleep => {
+                self.coverage.sleeps += 1;
+                let visitor = &mut self.visitors[index];
+                visitor.is_asleep = true;
+                let (until, page) = (now + visitor.life.up_to(self.options.sleep_max), visitor.pages);
+                self.rewake(index);
+                self.plan(until, Item::WakeUp { visitor: index, page });
+                Ok(())
+            }
+            Happening::Rebind => {
+                self.coverage.rebinds += 1;
+                self.visitors[index].rebind();
+                self.by_address.insert(self.visitors[index].seen_as, index);
+                if let Some(peer) = peer {
+                    self.model.connection(peer)?.rebound_at = Some(now);
+                }
+                self.plan_happening(index);
+                Ok(())
+            }
+            Happening::Kick => {
+                if let Some(peer) = peer.filter(|peer| self.model.is_live(*peer)) {
+                    self.disconnect(peer, Reason::Kicked)?;
+                    self.settle()?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub fn page_is_over(&mut self, index: usize, told_server: bool) -> Result<(), Fault> {
+        if let Some(peer) = self.visitors[index].peer {
+            self.model.connection(peer)?.page_ended(self.now, told_server);
+        }
+        self.rewake(index);
+        self.plan_return(index);
+        Ok(())
+    }
+
+    pub fn wake_up(&mut self, index: usize) -> Result<(), Fault> {
+        self.visitors[index].is_asleep = false;
+        if let Some(page) = &mut self.visitors[index].page {
+            page.handle_timeout(self.now);
+        }
+        self.touch(index)
+    }
+
+    pub fn plan_return(&mut self, index: usize) {
+        let after = self.visitors[index].life.up_to(self.options.return_within) + Duration::from_millis(100);
+        self.plan(self.now + after, Item::Open { visitor: index });
+    }
+
+    pub fn plan_happening(&mut self, index: usize) {
+        if let Some(every) = self.options.happening_every {
+            let visitor = &mut self.visitors[index];
+            let (after, page) = (visitor.life.about(every), visitor.pages);
+            self.plan(self.now + after, Item::Happen { visitor: index, page });
+        }
+    }
+
+    pub fn plan_cut(&mut self, index: usize) {
+        if let Some(every) = self.options.cut_every {
+            let after = self.visitors[index].life.about(every);
+            self.plan(self.now + after, Item::Cut { visitor: index });
+        }
+    }
+}

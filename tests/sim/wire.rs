@@ -1,0 +1,144 @@
+//! Datagrams in both directions, and what comes of each.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use patchcord::{PeerId, Transmit};
+
+use crate::host::SERVER;
+use crate::model::{Fault, promise};
+use crate::network::Arrival;
+use crate::page::{Page, PageEvent};
+use crate::world::{DATAGRAMS_AT_ONCE_MAX, Item, World};
+
+impl World {
+    pub fn datagram_to_server(
+        &mut self,
+        peer: Option<PeerId>,
+        from: SocketAddr,
+        bytes: &[u8],
+        is_corrupt: bool,
+    ) -> Result<(), Fault> {
+        let (mut must_route, mut must_not_route) = (false, false);
+        if let Some(peer) = peer {
+            let connection = self.model.connection(peer)?;
+            let is_at_home = connection.rebound_at.is_none() && !connection.is_replaced;
+            must_route = connection.is_joined() && is_at_home && !is_corrupt;
+            must_not_route = connection.left.is_some() && !connection.is_replaced;
+            if !is_corrupt && !connection.is_replaced && connection.left.is_none() {
+                connection.heard(self.now, bytes);
+            }
+        }
+        let is_routed = self.host.handle_datagram(self.now, from, bytes);
+        promise!(is_routed || !must_route, "a datagram from {from}, the address of {peer:?}, went to nobody");
+        promise!(!is_routed || !must_not_route, "a datagram from {from} went to somebody, but {peer:?} has left");
+        self.settle()
+    }
+
+    pub fn datagram_to_page(&mut self, to: SocketAddr, bytes: Vec<u8>) -> Result<(), Fault> {
+        let Some(index) = self.by_address.get(&to).copied().filter(|index| self.visitors[*index].seen_as == to) else {
+            return Ok(());
+        };
+        let visitor = &mut self.visitors[index];
+        if visitor.is_asleep {
+            return Ok(());
+        }
+        if let Some(page) = &mut visitor.page {
+            let to = page.address();
+            page.receive(self.now, &Transmit { from: SERVER, to, bytes });
+        }
+        self.touch(index)
+    }
+
+    /// Takes what came out of the endpoint, and lets the application answer, until both are still.
+    pub fn settle(&mut self) -> Result<(), Fault> {
+        self.collect()?;
+        while let Some(event) = self.untold.pop_front() {
+            let out = self.application.handle_event(self.now, event);
+            self.send_all(out)?;
+        }
+        Ok(())
+    }
+
+    pub fn collect(&mut self) -> Result<(), Fault> {
+        let at_once = self.host.transmits.len();
+        promise!(at_once <= DATAGRAMS_AT_ONCE_MAX, "one input made {at_once} datagrams");
+        while let Some(transmit) = self.host.transmits.pop_front() {
+            promise!(transmit.from == SERVER, "a datagram from {}", transmit.from);
+            let index = self.by_address.get(&transmit.to).copied();
+            let index = index.ok_or_else(|| Fault(format!("a datagram to {}, which is nobody's", transmit.to)))?;
+            let is_open = self.visitors[index].page.as_ref().is_some_and(Page::is_open);
+            self.trace.datagram(self.now, index, false, if is_open { transmit.bytes.len() } else { 0 });
+            let link = &mut self.visitors[index].down;
+            let options =
+                if self.is_calm || self.options.spare_opening && !is_open { &self.calm } else { &self.options };
+            for arrival in link.carry(options, self.now, transmit.bytes, &mut self.coverage.carried) {
+                self.plan(arrival.at, Item::Down { to: transmit.to, bytes: arrival.bytes });
+            }
+        }
+        while let Some(event) = self.host.events.pop_front() {
+            self.note_event(&event);
+            self.model.event(self.now, &event)?;
+            self.untold.push_back(event);
+        }
+        Ok(())
+    }
+
+    /// Takes what a page's browser has done, after anything was done to it.
+    pub fn touch(&mut self, index: usize) -> Result<(), Fault> {
+        let Some(mut page) = self.visitors[index].page.take() else { return Ok(()) };
+        if self.visitors[index].is_asleep {
+            self.visitors[index].page = Some(page);
+            return Ok(());
+        }
+        let events = page.poll(self.now);
+        self.send_up(index, &mut page);
+        let is_over = events.last() == Some(&PageEvent::Ended);
+        self.visitors[index].page = Some(page);
+        for event in events {
+            self.page_event(index, event)?;
+        }
+        let visitor = &mut self.visitors[index];
+        if is_over {
+            visitor.page = None;
+        }
+        // Whatever the page said in answer is out now.
+        if let Some(mut page) = visitor.page.take() {
+            self.send_up(index, &mut page);
+            self.visitors[index].page = Some(page);
+        }
+        self.rewake(index);
+        Ok(())
+    }
+
+    pub fn send_up(&mut self, index: usize, page: &mut Page) {
+        let is_open = page.is_open();
+        let options = if self.is_calm || self.options.spare_opening && !is_open { &self.calm } else { &self.options };
+        let (peer, from) = (self.visitors[index].peer, self.visitors[index].seen_as);
+        let mut planned = Vec::new();
+        for transmit in page.drain() {
+            self.trace.datagram(self.now, index, true, if is_open { transmit.bytes.len() } else { 0 });
+            let link = &mut self.visitors[index].up;
+            let arrivals = link.carry(options, self.now, transmit.bytes, &mut self.coverage.carried);
+            planned.extend(arrivals);
+        }
+        for Arrival { at, bytes, is_corrupt } in planned {
+            self.plan(at, Item::Up { peer, from, bytes, is_corrupt });
+        }
+    }
+
+    pub fn rewake(&mut self, index: usize) {
+        let visitor = &mut self.visitors[index];
+        if let Some(before) = visitor.wake_at.take() {
+            self.wakes.remove(&(before, index));
+        }
+        if !visitor.is_asleep
+            && let Some(at) = visitor.page.as_ref().and_then(Page::wake_at)
+        {
+            // A browser that asks for the same instant again does not get to spin.
+            let at = at.max(self.now + Duration::from_micros(100));
+            visitor.wake_at = Some(at);
+            self.wakes.insert((at, index));
+        }
+    }
+}
