@@ -25,6 +25,8 @@ pub struct Browser {
     pub rtc: Box<Rtc>,
     /// Label and message, in the order of arrival.
     pub received: Vec<(String, Data)>,
+    /// When each of them came.
+    pub received_at: Vec<Instant>,
     /// The server closed the connection, or the transport gave up.
     pub is_closed: bool,
     /// A browser that was killed: it neither sends nor hears.
@@ -34,6 +36,7 @@ pub struct Browser {
     channels: Vec<(String, ChannelId)>,
     pending: Option<str0m::change::SdpPendingOffer>,
     wake_at: Option<Instant>,
+    clock: Instant,
     out: VecDeque<Transmit>,
 }
 
@@ -57,6 +60,8 @@ impl Browser {
             address,
             rtc,
             received: Vec::new(),
+            received_at: Vec::new(),
+            clock: now,
             is_closed: false,
             is_dead: false,
             asked,
@@ -96,6 +101,7 @@ impl Browser {
         let Ok(contents) = DatagramRecv::try_from(&transmit.bytes[..]) else { return };
         let (source, destination) = (transmit.from, transmit.to);
         let receive = Receive { proto: Protocol::Udp, source, destination, contents };
+        self.clock = now;
         // What a browser cannot use it ignores.
         let _ = self.rtc.handle_input(Input::Receive(now, receive));
         self.poll(now);
@@ -172,6 +178,7 @@ impl Browser {
                         false => Data::Text(String::from_utf8(message.data).unwrap()),
                     };
                     self.received.push((label, data));
+                    self.received_at.push(self.clock);
                 }
                 Output::Event(Event::Closed | Event::IceConnectionStateChange(IceConnectionState::Disconnected)) => {
                     self.is_closed = true;

@@ -1,11 +1,14 @@
 //! A LAN without a LAN: one `Endpoint` and any number of in-process browsers on virtual time. Datagrams take
-//! [`Lan::delay`] each way and nothing else happens to them, unless a test takes them out by hand.
+//! [`Lan::delay`] each way, and [`Lan::loss`] of them are lost, as one seed decides; a test may also take some out by hand.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use patchcord::{Channel, Data, Endpoint, Event, Limits, Offer, PeerId, Refusal, Transmit};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 use crate::browser::Browser;
 
@@ -23,6 +26,11 @@ pub struct Lan {
     pub events: Vec<Event>,
     /// One way.
     pub delay: Duration,
+    /// The share of datagrams that is lost, from 0 to 1, each way.
+    pub loss: f64,
+    /// Datagrams sent by anyone, lost or not.
+    pub datagrams: usize,
+    chance: StdRng,
     in_flight: VecDeque<(Instant, Transmit)>,
 }
 
@@ -39,6 +47,9 @@ impl Lan {
             browsers: Vec::new(),
             events: Vec::new(),
             delay: Duration::from_millis(1),
+            loss: 0.0,
+            datagrams: 0,
+            chance: StdRng::seed_from_u64(1),
             in_flight: VecDeque::new(),
         }
     }
@@ -87,16 +98,16 @@ impl Lan {
 
     /// Takes what everyone has to say: datagrams onto the wire, events into `events`.
     pub fn collect(&mut self) {
-        let arrives = self.now + self.delay;
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.in_flight.push_back((arrives, transmit));
-        }
+        let mut sent: Vec<Transmit> = std::iter::from_fn(|| self.endpoint.poll_transmit()).collect();
         while let Some(event) = self.endpoint.poll_event() {
             self.events.push(event);
         }
         for browser in &mut self.browsers {
-            self.in_flight.extend(browser.drain().map(|transmit| (arrives, transmit)));
+            sent.extend(browser.drain());
         }
+        self.datagrams += sent.len();
+        sent.retain(|_| !self.chance.random_bool(self.loss));
+        self.put_in_flight(sent);
     }
 
     /// Takes some of what is on the wire off it, and leaves the rest as it is.

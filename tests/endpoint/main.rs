@@ -2,6 +2,7 @@
 
 mod browser;
 mod lan;
+mod loss;
 
 use std::time::Duration;
 
