@@ -8,6 +8,7 @@ mod channel;
 mod datagram;
 mod deadline;
 mod event;
+mod ice_memory;
 mod id;
 mod identity;
 mod limits;

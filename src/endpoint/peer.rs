@@ -9,6 +9,7 @@ use str0m::{IceConnectionState, Input, Output, Rtc};
 
 use super::channel::PerChannel;
 use super::datagram::Datagram;
+use super::ice_memory::IceMemory;
 use super::limits::{
     CHANNELS_OPENED_MAX, DRAIN_STEPS_MAX, RELIABLE_WINDOW_BYTES, SOURCES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX,
     UNRELIABLE_WAITING_BYTES_MAX, WAKE_AGAIN_MIN,
@@ -47,6 +48,7 @@ pub(super) struct Peer {
     unreliable_written: u64,
     /// Addresses that a request with its password came from, newest last.
     sources: VecDeque<SocketAddr>,
+    ice_memory: IceMemory,
     /// The last time that `rtc` was given.
     clock: Instant,
     wake_at: Option<Instant>,
@@ -79,6 +81,7 @@ impl Peer {
             queue: ReliableQueue::default(),
             unreliable_written: 0,
             sources: VecDeque::new(),
+            ice_memory: IceMemory::default(),
             clock: now,
             wake_at: Some(now),
         }
@@ -218,6 +221,9 @@ impl Peer {
 
     fn feed(&mut self, now: Instant, datagram: Datagram<'_>) {
         let Some(receive) = datagram.receive() else { return };
+        if !self.ice_memory.admits(datagram) {
+            return;
+        }
         self.clock = self.clock.max(now);
         self.wire.lock().set_now(self.clock);
         // Anyone can forge a datagram's source. One that DTLS or ICE refuses must not end the peer: if it did end the

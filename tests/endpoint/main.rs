@@ -4,6 +4,7 @@ mod browser;
 mod lan;
 mod loss;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use lan::{BrowserId, Lan, SERVER, host};
@@ -370,6 +371,22 @@ fn a_check_with_a_forged_source_takes_no_address_from_anybody() {
     lan.run(SECOND);
     assert_eq!(lan.messages_from(peer), [(Channel::Reliable, Data::Text("still here".into()))]);
     assert_eq!(lan.browser(id).received, [("ro".to_owned(), bytes(3))]);
+}
+
+#[test]
+fn checks_from_ever_new_ports_do_not_make_a_peer_grow() {
+    let mut lan = Lan::new();
+    lan.add(&["ro", "uu"]).unwrap();
+    let check = lan.hold_back(|t| t.to == SERVER.parse().unwrap());
+    for port in 1..=2_000 {
+        lan.receive((host(99), port).into(), &check[0].bytes);
+    }
+    let answered: std::collections::BTreeSet<SocketAddr> =
+        lan.hold_back(|t| t.to.ip() == host(99)).into_iter().map(|t| t.to).collect();
+    assert_eq!(answered.len(), 64, "docs/PROTOCOL.md, source addresses of one peer over its life");
+    // Neither it nor its honest first check is harmed by that.
+    lan.put_in_flight(check);
+    assert_eq!(lan.endpoint.all_peers().count(), 1);
 }
 
 #[test]
