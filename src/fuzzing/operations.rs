@@ -22,7 +22,7 @@ const ASLEEP_WEIGHS_LESS: usize = 4;
 
 const OFFER: &[u8] = include_bytes!("../../tests/offers/firefox-153-bare.json");
 
-/// What an application, its browsers and the network do, in any order. Beside what [`Lan`] holds to: the caps are met
+/// What an application, its browsers and the network do, in any order. Beside what `Lan` holds to: the caps are met
 /// exactly, who is not there is `Gone`, what is sent on a reliable channel arrives once and in order, and what is sent
 /// on the other at most once.
 ///
