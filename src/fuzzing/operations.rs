@@ -24,7 +24,7 @@ const OFFER: &str = "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n
     a=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:\
     10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n";
 
-/// What an application, its browsers and the network do, in any order. Beside what [`Lan`] holds to: the caps are met
+/// What an application, its browsers and the network do, in any order. Beside what `Lan` holds to: the caps are met
 /// exactly, who is not there is `Gone`, what is sent on a reliable channel arrives once and in order, and what is sent
 /// on the other at most once.
 ///
