@@ -79,6 +79,8 @@ pub struct Options {
     pub reliable: f64,
     /// Probability that a message has more than one packet: 1,063 bytes to 256 KiB, the larger the rarer.
     pub large: f64,
+    /// Probability that a page does not wait for both channels, as patchcord.js does, but speaks on the first to open.
+    pub eager: f64,
     /// Messages that come at once, at most.
     pub at_once_max: usize,
 }
@@ -154,6 +156,7 @@ const FAIR: Options = Options {
     server_message_every: ms(250),
     reliable: 0.5,
     large: 0.05,
+    eager: 0.5,
     at_once_max: 1,
 };
 

@@ -23,6 +23,7 @@ enum State {
     /// Messages of one channel that came before the other was open wait here.
     Opening {
         until: Instant,
+        is_half_open: bool,
         early: Vec<(Channel, Data)>,
     },
     Open,
@@ -32,6 +33,8 @@ enum State {
 /// What a page tells its application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageEvent {
+    /// The reliable channel is open, and the other not yet.
+    HalfOpen,
     Opened,
     Message(Channel, Data),
     /// The connection is over, or did not come to be.
@@ -42,7 +45,10 @@ impl Page {
     /// The page and the SDP of its offer.
     pub fn offer(now: Instant, address: SocketAddr) -> (Page, String) {
         let (browser, offer) = Browser::offer(now, address, &Channel::ALL.map(Channel::label));
-        (Page { browser, state: State::Opening { until: now + TIMEOUT, early: Vec::new() } }, offer)
+        (
+            Page { browser, state: State::Opening { until: now + TIMEOUT, is_half_open: false, early: Vec::new() } },
+            offer,
+        )
     }
 
     pub fn accept(&mut self, now: Instant, answer: &Answer) {
@@ -82,7 +88,7 @@ impl Page {
         };
         let id = self.browser.channel(channel.label());
         let waiting = id.and_then(|id| Some(self.browser.rtc.channel(id)?.buffered_amount()));
-        self.is_open()
+        !matches!(self.state, State::Ended)
             && waiting.is_some_and(|bytes| bytes == 0 || bytes + data.bytes().len() <= most)
             && self.browser.send(now, channel.label(), data)
     }
@@ -98,7 +104,7 @@ impl Page {
         let mut events = Vec::new();
         let received = std::mem::take(&mut self.browser.received);
         let messages = received.into_iter().map(|(label, data)| (channel_of(&label), data));
-        if let State::Opening { early, until } = &mut self.state {
+        if let State::Opening { early, until, is_half_open } = &mut self.state {
             early.extend(messages);
             if self.browser.is_open() {
                 events.push(PageEvent::Opened);
@@ -107,6 +113,9 @@ impl Page {
                 self.state = State::Open;
             } else if *until <= now || self.browser.is_closed {
                 events.push(PageEvent::Ended);
+            } else if !*is_half_open && self.browser.has_open(Channel::Reliable.label()) {
+                *is_half_open = true;
+                events.push(PageEvent::HalfOpen);
             }
         } else if self.is_open() {
             events.extend(messages.map(|(channel, data)| PageEvent::Message(channel, data)));

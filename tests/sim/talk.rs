@@ -82,6 +82,14 @@ impl World {
     pub fn page_event(&mut self, index: usize, event: PageEvent) -> Result<(), Fault> {
         let peer = self.visitors[index].peer;
         match event {
+            PageEvent::HalfOpen => {
+                let words = &mut self.visitors[index].words;
+                let is_eager = words.happens(self.options.eager);
+                if is_eager && self.options.application == Kind::Echo {
+                    let data = Data::Binary(words.bytes(24));
+                    self.page_sends(index, Channel::Reliable, &data)?;
+                }
+            }
             PageEvent::Opened => {
                 self.trace.note(self.now, &[9, index as u64], || format!("the page of visitor {index} is open"));
                 if self.options.application == Kind::Room {
