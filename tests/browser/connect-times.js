@@ -1,4 +1,5 @@
-// How long a browser takes to get in: from the POST of its offer to both channels open, over 20 connections in each engine.
+// How long a browser takes to get in: from the POST of its offer to both channels open, over 20 connections in each engine,
+// and that three times, each in a browser of its own: the medians of the three count.
 //
 //   tests/lan node tests/browser/connect-times.js [connections]
 //
@@ -12,6 +13,9 @@ import { lanAddress, start } from './server.js';
 const BOUNDS = { chromium: { p50: 15, p95: 30 }, firefox: { p50: 20, p95: 40 } };
 
 const connections = Number(process.argv[2] ?? 20);
+
+/** Machines are noisy: one run in three may be bad. */
+const RUNS = 3;
 
 /** In the page. */
 async function measure(/** @type {number} */ connections) {
@@ -41,19 +45,23 @@ const quantile = (values, share) => {
 const server = await start('patchcord', ['--bind', lanAddress(), '--port', '0']);
 let met = true;
 try {
-  console.log(`${connections} connections each, ms`.padEnd(32), 'p50'.padStart(7), 'p95'.padStart(7), 'max'.padStart(7));
+  console.log(`${RUNS} × ${connections} connections, ms`.padEnd(32), 'p50'.padStart(7), 'p95'.padStart(7), 'max'.padStart(7));
   for (const engine of engines()) {
-    const page = await (await launch(engine)).newPage();
-    await page.goto(new URL('patchcord.d.ts', server.url).href);
-    const taken = await page.evaluate(measure, connections);
+    /** @type {Awaited<ReturnType<typeof measure>>[]} */
+    const runs = [];
+    for (let run = 0; run < RUNS; run++) {
+      const page = await (await launch(engine)).newPage();
+      await page.goto(new URL('patchcord.d.ts', server.url).href);
+      runs.push(await page.evaluate(measure, connections));
+      await closeAll();
+    }
     for (const part of /** @type {const} */ (['all', 'answer', 'open'])) {
-      const values = taken.map((one) => one[part]);
-      const row = [quantile(values, 0.5), quantile(values, 0.95), Math.max(...values)];
+      const ofRuns = runs.map((taken) => taken.map((one) => one[part]));
+      const row = [0.5, 0.95, 1].map((share) => quantile(ofRuns.map((values) => quantile(values, share)), 0.5));
       const name = { all: 'POST to both channels open', answer: '  of it, POST to answer', open: '  of it, answer to open' }[part];
       console.log(`${engine} ${name}`.padEnd(32), ...row.map((ms) => ms.toFixed(1).padStart(7)));
       if (part === 'all') met &&= row[0] <= BOUNDS[engine].p50 && row[1] <= BOUNDS[engine].p95;
     }
-    await closeAll();
   }
 } finally {
   await closeAll();
