@@ -51,6 +51,11 @@ pub(in crate::endpoint) struct Wire {
     /// The TSN of the first chunk in `in_flight`; the others follow without a gap.
     first: Tsn,
     in_flight: VecDeque<Chunk>,
+    /// The last TSN that was ever sent.
+    newest: Option<Tsn>,
+    /// Chunks up to here left and were not remembered: until they are acknowledged nothing may be skipped, since they may be
+    /// reliable and lost.
+    forgotten: Option<Tsn>,
     unordered_bytes_sent: u64,
     round_trip: RoundTrip,
     tail: VecDeque<(Tsn, Vec<u8>)>,
@@ -88,6 +93,8 @@ impl Wire {
             header: None,
             first: Tsn(0),
             in_flight: VecDeque::new(),
+            newest: None,
+            forgotten: None,
             unordered_bytes_sent: 0,
             round_trip: RoundTrip::default(),
             tail: VecDeque::new(),
@@ -139,6 +146,13 @@ impl Wire {
         let mut last_reliable = None;
         for chunk in chunks {
             let is_reliable = !chunk.is_unordered;
+            if self.forgotten.is_some_and(|last| last.after(chunk.tsn).is_some()) {
+                continue;
+            }
+            let is_new = self.newest.is_none_or(|newest| newest.after(chunk.tsn).is_none());
+            if is_new {
+                self.newest = Some(chunk.tsn);
+            }
             if self.in_flight.is_empty() {
                 self.first = chunk.tsn;
             }
@@ -156,10 +170,10 @@ impl Wire {
                         self.unordered_bytes_sent += chunk.bytes as u64;
                     }
                 }
-                // Out of step: nothing that is remembered can be trusted, and everything has left.
+                // Out of step: nothing that is remembered can be trusted.
                 _ => {
                     self.forget();
-                    if chunk.is_unordered {
+                    if is_new && chunk.is_unordered {
                         self.unordered_bytes_sent += chunk.bytes as u64;
                     }
                     continue;
@@ -182,6 +196,7 @@ impl Wire {
 
     /// The receiver acknowledges. What SCTP should see instead, if that differs.
     pub(super) fn acknowledged(&mut self, sack: &Sack) -> Option<Sack> {
+        self.forgotten = self.forgotten.filter(|last| sack.cumulative.after(*last).is_none());
         let newly_arrived = self.note(sack);
         if let Some(sent_at) = newly_arrived {
             self.round_trip.sample(self.now.saturating_duration_since(sent_at));
@@ -254,7 +269,8 @@ impl Wire {
 
     /// When only unreliable data is out, and nothing has come after it to show whether it arrived.
     fn tail_forgiven_at(&self) -> Option<Instant> {
-        let is_all_unreliable = self.in_flight.iter().all(|chunk| chunk.has_arrived || !chunk.is_reliable);
+        let is_all_unreliable =
+            self.forgotten.is_none() && self.in_flight.iter().all(|chunk| chunk.has_arrived || !chunk.is_reliable);
         self.in_flight.front().filter(|_| is_all_unreliable).map(|chunk| chunk.given_up_at)
     }
 
@@ -282,6 +298,7 @@ impl Wire {
 
     fn forget(&mut self) {
         self.in_flight.clear();
+        self.forgotten = self.newest;
         self.tail.clear();
         self.probe_at = None;
     }

@@ -160,3 +160,23 @@ fn memory_is_bounded() {
         assert!(bench.wire.in_flight.len() <= IN_FLIGHT_MAX && bench.wire.tail.len() <= TAIL_PACKETS);
     }
 }
+
+#[test]
+fn what_was_forgotten_is_never_skipped() {
+    let mut bench = Bench::new();
+    bench.send(10, true);
+    assert_eq!(bench.sack(10, &[]), None);
+    bench.send(11, false);
+    // Out of step: SCTP sends again what the wire has seen acknowledged. 11 is lost, and nobody remembers it.
+    bench.send(10, true);
+    bench.send(12, true);
+    bench.pass(400);
+    bench.wire.handle_timeout();
+    assert_eq!(bench.sack(10, &[(2, 2)]), None);
+    assert_eq!(bench.forwarded(), [0; 0], "11 may be reliable");
+    assert_eq!(bench.sack(12, &[]), None);
+    bench.send(13, true);
+    bench.pass(400);
+    bench.wire.handle_timeout();
+    assert_eq!(bench.forwarded(), [13], "all that was forgotten has arrived");
+}
