@@ -50,4 +50,4 @@ pub use endpoint::{
     Channel, Data, Endpoint, Event, Limits, Payload, PeerId, Reason, SendOutcome, Stats, Transmit, Why,
 };
 pub use server::{Config, Handle, HandleError, Server};
-pub use signal::{Answer, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal};
+pub use signal::{Answer, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal, SessionAnswer, SessionAsk};

@@ -48,27 +48,39 @@ impl Admission {
         Admission { limits, all: Count::default(), groups: BTreeMap::new() }
     }
 
-    /// Takes in one more peer from this address, or says why not.
-    pub(super) fn enter(&mut self, address: IpAddr) -> Result<(), Refusal> {
-        let Limits { peers_max, peers_per_address_max, pending_max, pending_per_address_max } = self.limits;
+    /// Whether one more may begin to open from this address.
+    pub(super) fn may_open(&self, address: IpAddr) -> Result<(), Refusal> {
+        let Limits { pending_max, pending_per_address_max, .. } = self.limits;
+        self.check(address, |count| count.pending, [pending_max, pending_per_address_max])
+    }
+
+    /// Whether there is a place for one more peer from this address.
+    pub(super) fn has_place(&self, address: IpAddr) -> Result<(), Refusal> {
+        let Limits { peers_max, peers_per_address_max, .. } = self.limits;
+        self.check(address, |count| count.peers, [peers_max, peers_per_address_max])
+    }
+
+    /// Against the most overall and from one address.
+    fn check(&self, address: IpAddr, of: impl Fn(Count) -> usize, most: [usize; 2]) -> Result<(), Refusal> {
+        let [overall_max, per_address_max] = most;
         for group in Group::of(address) {
-            let count = self.groups.get(&group).copied().unwrap_or_default();
-            let (peers, pending) = match group {
-                Group::Address(_) => (peers_per_address_max, pending_per_address_max),
-                Group::Network(_) => (peers_max.div_ceil(NETWORK_PART), pending_max.div_ceil(NETWORK_PART)),
+            let max = match group {
+                Group::Address(_) => per_address_max,
+                Group::Network(_) => overall_max.div_ceil(NETWORK_PART),
             };
-            if count.peers >= peers || count.pending >= pending {
+            if of(self.groups.get(&group).copied().unwrap_or_default()) >= max {
                 return Err(Refusal::TooManyFromAddress);
             }
         }
-        if self.all.peers >= peers_max || self.all.pending >= pending_max {
-            return Err(Refusal::Full);
-        }
+        if of(self.all) >= overall_max { Err(Refusal::Full) } else { Ok(()) }
+    }
+
+    /// Takes in one more peer from this address, which begins to open.
+    pub(super) fn enter(&mut self, address: IpAddr) {
         self.change(address, |count| {
             count.peers += 1;
             count.pending += 1;
         });
-        Ok(())
     }
 
     /// A peer from this address is open.
@@ -105,20 +117,35 @@ impl Admission {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { peers_max: 6, peers_per_address_max: 2, pending_max: 6, pending_per_address_max: 1 };
+    fn admission() -> Admission {
+        let limits = Limits {
+            peers_max: 6,
+            peers_per_address_max: 2,
+            pending_max: 6,
+            pending_per_address_max: 1,
+            ..Limits::default()
+        };
+        Admission::new(limits)
+    }
+
+    fn enter(admission: &mut Admission, address: IpAddr) -> Result<(), Refusal> {
+        admission.may_open(address)?;
+        admission.has_place(address)?;
+        admission.enter(address);
+        Ok(())
+    }
 
     /// Enters and opens.
     fn join(admission: &mut Admission, address: &str) -> Result<(), Refusal> {
         let address = address.parse().unwrap();
-        admission.enter(address)?;
+        enter(admission, address)?;
         admission.open(address);
         Ok(())
     }
 
     #[test]
     fn an_address_has_its_share_however_it_is_written() {
-        let mut admission = Admission::new(LIMITS);
+        let mut admission = admission();
         assert_eq!(join(&mut admission, "192.0.2.1"), Ok(()));
         assert_eq!(join(&mut admission, "::ffff:192.0.2.1"), Ok(()));
         assert_eq!(join(&mut admission, "192.0.2.1"), Err(Refusal::TooManyFromAddress));
@@ -127,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_lan_of_ipv6_gets_in_and_one_host_with_many_addresses_leaves_room() {
-        let mut admission = Admission::new(LIMITS);
+        let mut admission = admission();
         for host in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
             assert_eq!(join(&mut admission, host), Ok(()));
         }
@@ -138,12 +165,12 @@ mod tests {
 
     #[test]
     fn pending_ones_are_bounded_and_everything_is_given_back() {
-        let mut admission = Admission::new(LIMITS);
+        let mut admission = admission();
         let address = "2001:db8::1".parse().unwrap();
-        admission.enter(address).unwrap();
-        assert_eq!(admission.enter(address), Err(Refusal::TooManyFromAddress));
+        enter(&mut admission, address).unwrap();
+        assert_eq!(enter(&mut admission, address), Err(Refusal::TooManyFromAddress));
         admission.open(address);
-        admission.enter(address).unwrap();
+        enter(&mut admission, address).unwrap();
         admission.leave(address, true);
         admission.leave(address, false);
         assert!(admission.is_empty());
@@ -151,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_full_house_is_full_for_everyone() {
-        let mut admission = Admission::new(LIMITS);
+        let mut admission = admission();
         for host in 1..=6 {
             join(&mut admission, &format!("192.0.2.{host}")).unwrap();
         }

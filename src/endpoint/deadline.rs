@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::PeerId;
+use super::id::ConnectionId;
 
 /// What a deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,25 +15,41 @@ pub enum Why {
     Transport,
     /// A peer should have acknowledged by then.
     Probe,
+    /// A peer is asked whether it is there, or has not been heard for too long.
+    Heartbeat,
+    /// A peer has had a full queue for too long.
+    SlowConsumer,
+    /// A peer that is told why its connection ends is told again, or has been told often enough.
+    Farewell,
+    /// A peer that is away leaves.
+    Grace,
 }
 
-/// Every peer's next deadline, soonest first; at most one a peer.
+/// Whose a deadline is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Whose {
+    Connection(ConnectionId),
+    /// That is away.
+    Peer(PeerId),
+}
+
+/// Everyone's next deadline, soonest first; at most one each.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    soonest: BTreeSet<(Instant, PeerId, Why)>,
+    soonest: BTreeSet<(Instant, Whose, Why)>,
 }
 
 impl Deadlines {
     /// Replaces what was set before, which the caller remembers.
-    pub(super) fn set(&mut self, peer: PeerId, before: Option<(Instant, Why)>, after: Option<(Instant, Why)>) {
+    pub(super) fn set(&mut self, whose: Whose, before: Option<(Instant, Why)>, after: Option<(Instant, Why)>) {
         if before == after {
             return;
         }
         if let Some((at, why)) = before {
-            self.soonest.remove(&(at, peer, why));
+            self.soonest.remove(&(at, whose, why));
         }
         if let Some((at, why)) = after {
-            self.soonest.insert((at, peer, why));
+            self.soonest.insert((at, whose, why));
         }
     }
 
@@ -40,9 +57,9 @@ impl Deadlines {
         self.soonest.first().map(|(at, _, why)| (*at, *why))
     }
 
-    /// The peer whose deadline has passed longest. It stays until the caller sets another.
-    pub(super) fn due(&self, now: Instant) -> Option<PeerId> {
-        self.soonest.first().filter(|(at, ..)| *at <= now).map(|(_, peer, _)| *peer)
+    /// Whose deadline has passed longest. It stays until the caller sets another.
+    pub(super) fn due(&self, now: Instant) -> Option<Whose> {
+        self.soonest.first().filter(|(at, ..)| *at <= now).map(|(_, whose, _)| *whose)
     }
 
     #[cfg(test)]
@@ -57,10 +74,11 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn the_soonest_is_next_and_a_peer_has_one() {
+    fn the_soonest_is_next_and_everyone_has_one() {
         let start = Instant::now();
         let at = |ms| (start + Duration::from_millis(ms), Why::Transport);
-        let (one, two) = (PeerId::from(1), PeerId::from(2));
+        let one = Whose::Connection(ConnectionId::from(1));
+        let two = Whose::Peer(PeerId::from(2));
         let mut deadlines = Deadlines::default();
         deadlines.set(one, None, Some(at(20)));
         deadlines.set(two, None, Some(at(10)));

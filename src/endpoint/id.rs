@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// One browser, from its offer until it left. Never reused within an [`Endpoint`](crate::Endpoint).
+/// One peer, from its offer until it left, over as many connections as it comes back on. Never reused within an
+/// [`Endpoint`](crate::Endpoint).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(u64);
 
@@ -29,5 +30,32 @@ impl From<u64> for PeerId {
 impl fmt::Display for PeerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "peer {}", self.0)
+    }
+}
+
+/// One connection of a browser, from its offer. A peer that comes back does so on another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ConnectionId(u64);
+
+impl ConnectionId {
+    pub(super) const fn first() -> ConnectionId {
+        ConnectionId(1)
+    }
+
+    pub(super) fn next(self) -> ConnectionId {
+        ConnectionId(self.0 + 1)
+    }
+}
+
+#[cfg(test)]
+impl From<u64> for ConnectionId {
+    fn from(number: u64) -> ConnectionId {
+        ConnectionId(number)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection {}", self.0)
     }
 }

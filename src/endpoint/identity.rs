@@ -64,6 +64,11 @@ impl Identity {
         (Box::new(rtc), self.tap.take_wire(now), ufrag)
     }
 
+    /// A secret for a token, of as many bits as an ICE password.
+    pub(super) fn secret(&mut self) -> String {
+        self.ice_string(PASSWORD_CHARS)
+    }
+
     fn ice_string(&mut self, chars: usize) -> String {
         (0..chars).map(|_| char::from(ICE_CHARS[self.rng.random_range(0..ICE_CHARS.len())])).collect()
     }

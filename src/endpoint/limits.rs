@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// How many peers an endpoint takes. Each count includes peers that have not joined yet.
+/// How many peers an endpoint takes, and how patient it is with them. Each count includes peers that have not joined yet
+/// and peers that are away; those give their places up to newcomers, the longest away first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Peers overall. A peer costs about 70 KiB, so the default of 256 stays under 20 MiB.
@@ -14,18 +15,38 @@ pub struct Limits {
     pub pending_max: usize,
     /// Peers that are not open yet, from one address.
     pub pending_per_address_max: usize,
+    /// How long a peer whose page has vanished may be away before it leaves. The default of 30 s is a phone that
+    /// changes networks, or a reload of a slow page. With zero nobody is away, and who vanishes leaves at once.
+    pub grace: Duration,
+    /// How long a peer may leave more than half of its reliable budget untaken, once it was full, before it leaves with
+    /// [`Reason::SlowConsumer`](super::Reason::SlowConsumer). The default of 10 s outlasts a bad moment of Wi-Fi.
+    pub slow_consumer_after: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { peers_max: 256, peers_per_address_max: 32, pending_max: 64, pending_per_address_max: 16 }
+        Limits {
+            peers_max: 256,
+            peers_per_address_max: 32,
+            pending_max: 64,
+            pending_per_address_max: 16,
+            grace: Duration::from_secs(30),
+            slow_consumer_after: Duration::from_secs(10),
+        }
     }
 }
 
 impl Limits {
     /// No cap per address, and 4,096 peers: for measuring with many peers from one machine.
-    pub const fn relaxed() -> Limits {
-        Limits { peers_max: 4096, peers_per_address_max: 4096, pending_max: 4096, pending_per_address_max: 4096 }
+    pub fn relaxed() -> Limits {
+        const MANY: usize = 4096;
+        Limits {
+            peers_max: MANY,
+            peers_per_address_max: MANY,
+            pending_max: MANY,
+            pending_per_address_max: MANY,
+            ..Limits::default()
+        }
     }
 }
 
@@ -52,15 +73,25 @@ pub(super) const EARLY_DATAGRAMS_MAX: usize = 8;
 /// Bytes of messages held between a peer's first open channel and its second. One message of full size and change.
 pub(super) const EARLY_MESSAGE_BYTES_MAX: usize = 512 * 1024;
 
-/// Channels that one peer may open over its life. It needs two.
+/// Channels that one peer may open over its life. It needs four.
 pub(super) const CHANNELS_OPENED_MAX: usize = 64;
 
 /// SCTP stream ids from this one on are ignored. Browsers number from 0 up; str0m keeps state for every id it sees and
 /// walks it on each poll.
 pub(super) const STREAM_IDS_MAX: u16 = 64;
 
-/// Bytes waiting for one peer in our own reliable queue, beyond what SCTP holds: four messages of full size.
-pub(super) const RELIABLE_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of reliable messages that one peer has not had: four messages of full size. Of a plain page, what waits beyond what
+/// SCTP holds.
+pub(super) const RELIABLE_LOG_BYTES_MAX: usize = 1024 * 1024;
+
+/// Reliable bytes taken from a page before it hears how many messages that were. Then it may forget them.
+pub(super) const UNREPORTED_BYTES_MAX: usize = 128 * 1024;
+
+/// From the first word that a connection ends to the last.
+pub(super) const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// Between such words: any of them may be lost.
+pub(super) const FAREWELL_EVERY: Duration = Duration::from_millis(100);
 
 /// Reliable bytes handed to SCTP and not yet acknowledged. 128 KiB is 10 Gbit/s at a LAN's 0.1 ms and 50 Mbit/s at a
 /// busy Wi-Fi's 20 ms; sctp-proto walks all of it on each poll, so more costs CPU.
@@ -96,9 +127,11 @@ mod tests {
             ("peers not open yet, from one address", default.pending_per_address_max.to_string()),
             ("from the answer to both channels open", format!("{} s", OPENING_MAX.as_secs())),
             ("a message", format!("{MESSAGE_BYTES_MAX} bytes")),
-            ("reliable messages waiting for one peer", format!("{RELIABLE_QUEUE_BYTES_MAX} bytes")),
+            ("reliable messages that one peer has not had", format!("{RELIABLE_LOG_BYTES_MAX} bytes")),
             ("unreliable bytes not acknowledged by one peer", format!("{UNRELIABLE_BACKLOG_BYTES_MAX} bytes")),
             ("unreliable bytes waiting for SCTP's window", format!("{UNRELIABLE_WAITING_BYTES_MAX} bytes")),
+            ("grace time of a peer that is away", format!("{} s", default.grace.as_secs())),
+            ("a full reliable budget", format!("{} s", default.slow_consumer_after.as_secs())),
             ("channels that one peer opens", CHANNELS_OPENED_MAX.to_string()),
             ("SCTP stream ids", format!("0 to {}", STREAM_IDS_MAX - 1)),
             ("messages before both channels are open", format!("{EARLY_MESSAGE_BYTES_MAX} bytes")),

@@ -5,19 +5,27 @@
 
 mod admission;
 mod channel;
+mod connection;
+mod control;
 mod datagram;
 mod deadline;
 mod event;
 mod ice_memory;
 mod id;
 mod identity;
+mod latest;
+mod leaving;
 mod limits;
+mod liveness;
 mod message;
 mod opening;
-mod peer;
-mod queue;
+mod receiving;
+mod reliable_log;
+mod returning;
+mod roster;
 mod route;
 mod sctp;
+mod session;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -34,13 +42,15 @@ pub use id::PeerId;
 pub use limits::Limits;
 pub use message::{Data, Payload};
 
-use crate::signal::{Answer, Offer, Refusal};
+use crate::signal::{Answer, Offer, Refusal, SessionAnswer};
 use admission::Admission;
-use datagram::Datagram;
-use deadline::Deadlines;
+use connection::{Accepted, Connection, Ended};
+use deadline::{Deadlines, Whose};
+use id::ConnectionId;
 use identity::Identity;
-use peer::{Accepted, Ended, Peer};
-use route::{Kind, Routes};
+use opening::Claim;
+use roster::{Place, Roster};
+use route::Routes;
 
 /// A datagram to send, by the UDP socket that owns `from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +85,14 @@ pub struct Stats {
 /// Nothing here blocks, and nothing that a peer sends makes it panic or grow past [`Limits`] and the bounds in
 /// `endpoint/limits.rs`.
 pub struct Endpoint {
+    limits: Limits,
+    epoch: Instant,
     admission: Admission,
     identity: Identity,
     next_peer: PeerId,
-    peers: BTreeMap<PeerId, Peer>,
+    next_connection: ConnectionId,
+    connections: BTreeMap<ConnectionId, Connection>,
+    roster: Roster,
     routes: Routes,
     deadlines: Deadlines,
     out: Outbox,
@@ -93,14 +107,19 @@ struct Outbox {
 }
 
 impl Endpoint {
-    /// An endpoint without peers. `seed` must come from the system's CSPRNG: the ICE passwords are drawn from it.
-    /// (DTLS draws its keys from its own.) Takes about 25 ms once in a process, to start the cryptography.
-    pub fn new(limits: Limits, seed: [u8; 32]) -> Endpoint {
+    /// An endpoint without peers. `seed` must come from the system's CSPRNG: the ICE passwords and the sessions' tokens are
+    /// drawn from it. (DTLS draws its keys from its own.) `now` is the zero of the clock that pages hear of. Takes about
+    /// 25 ms once in a process, to start the cryptography.
+    pub fn new(limits: Limits, seed: [u8; 32], now: Instant) -> Endpoint {
         Endpoint {
+            limits,
+            epoch: now,
             admission: Admission::new(limits),
             identity: Identity::new(seed),
             next_peer: PeerId::first(),
-            peers: BTreeMap::new(),
+            next_connection: ConnectionId::first(),
+            connections: BTreeMap::new(),
+            roster: Roster::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             out: Outbox::default(),
@@ -108,11 +127,17 @@ impl Endpoint {
         }
     }
 
+    /// The zero of the clock that pages hear of as `serverNow()`.
+    pub fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
     /// Answers an offer that came from `address`. `facing` are our own UDP addresses that the browser may reach, the one
     /// by which it reached us first; the answer lists them in this order.
     ///
-    /// The peer exists from here on, since its first datagram may overtake the answer. It is dropped, without an event,
-    /// if its channels are not open within 10 s.
+    /// The connection exists from here on, since its first datagram may overtake the answer. It is dropped, without an
+    /// event, if its channels are not open within 10 s. One with the token of a peer that is away becomes that peer's when
+    /// it is open.
     pub fn handle_offer(
         &mut self,
         now: Instant,
@@ -120,95 +145,62 @@ impl Endpoint {
         address: IpAddr,
         facing: &[SocketAddr],
     ) -> Result<Answer, Refusal> {
-        self.admission.enter(address)?;
+        let returning = offer.session().and_then(|ask| self.returning(now, ask)).transpose()?;
+        self.admission.may_open(address)?;
+        if returning.is_none() {
+            self.make_place(address)?;
+        }
         let (mut rtc, wire, ufrag) = self.identity.rtc(now);
-        let accepted = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
+        let sdp = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
             self.stats.panics += 1;
             Err(Refusal::Internal)
-        });
-        let sdp = accepted.inspect_err(|_| self.admission.leave(address, false))?;
+        })?;
 
-        let id = self.next_peer;
-        self.next_peer = id.next();
-        let (mark, message_bytes_max) = (self.identity.mark(), offer.message_bytes_max());
-        let accepted = Accepted { rtc, wire, ufrag: ufrag.clone(), address, message_bytes_max, mark };
-        let peer = Peer::new(id, accepted, now);
+        self.admission.enter(address);
+        let id = self.next_connection;
+        self.next_connection = id.next();
+        let resumed = returning.is_some();
+        let claim = match returning {
+            Some(returning) => self.await_return(now, returning),
+            None => self.new_peer(id, offer.session().is_some()),
+        };
+        let received = self.roster.away(claim.peer()).map_or(0, |away| away.session.received);
+        let accepted = Accepted {
+            rtc,
+            wire,
+            ufrag: ufrag.clone(),
+            address,
+            message_bytes_max: offer.message_bytes_max(),
+            mark: self.identity.mark(),
+            claim,
+            epoch: self.epoch,
+            slow_consumer_after: self.limits.slow_consumer_after,
+        };
+        let connection = Connection::new(id, accepted, now);
         self.routes.add_ufrag(ufrag, id);
-        self.deadlines.set(id, None, peer.deadline());
-        self.peers.insert(id, peer);
-        self.with_peer(id, |peer, out| peer.handle_timeout(now, out));
-        Ok(Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec() })
+        self.deadlines.set(Whose::Connection(id), None, connection.deadline());
+        self.connections.insert(id, connection);
+        self.with_connection(id, |connection, out| connection.handle_timeout(now, out));
+        let session = offer.session().map(|_| SessionAnswer { resumed, received });
+        Ok(Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec(), session })
     }
 
-    /// Takes one datagram. `to` is the local address that it came to, never an unspecified one: ICE compares it with the
-    /// candidates of the answer.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        let datagram = Datagram { from, to, bytes };
-        let Some(id) = self.route(now, datagram) else {
-            self.stats.datagrams_unrouted += 1;
-            return;
-        };
-        self.with_peer(id, |peer, out| peer.handle_datagram(now, datagram, out));
-        self.settle_claim(now, id, datagram);
-    }
-
-    fn route(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<PeerId> {
-        let known = self.routes.at(datagram.from);
-        match Kind::of(datagram.bytes) {
-            // Who is open has no handshake to make: it is that of a new connection from the same port.
-            Kind::Dtls if route::is_first_handshake(datagram.bytes) && self.is_open(known?) => {
-                return self.routes.asking(datagram.from).last().or(known);
-            }
-            Kind::Dtls => return known,
-            Kind::Other => return None,
-            Kind::Stun => {}
-        }
-        let proves = |id: &PeerId| self.peers.get(id).is_some_and(|peer| peer.proves(now, datagram));
-        let Some(named) = self.routes.named_by(datagram.bytes) else {
-            // The answer to a check names nobody. Who asks for this address may have sent the check.
-            return self.routes.asking(datagram.from).find(proves).or(known);
-        };
-        if self.routes.has_claim(datagram.from, named) {
-            return Some(named);
-        }
-        // A request from a new address, or from one that is another peer's.
-        if !proves(&named) {
-            return None;
-        }
-        let pushed_out = self.peers.get_mut(&named)?.add_source(now, datagram);
-        if let Some(source) = pushed_out {
-            self.routes.release(source, named);
-        }
-        self.routes.ask(datagram.from, named);
-        Some(named)
-    }
-
-    fn is_open(&self, id: PeerId) -> bool {
-        self.peers.get(&id).is_some_and(Peer::is_open)
-    }
-
-    /// An address becomes a peer's own when a check of ours has been answered from there.
-    fn settle_claim(&mut self, now: Instant, id: PeerId, datagram: Datagram<'_>) {
-        if self.routes.is_owner(datagram.from, id) || !self.routes.has_claim(datagram.from, id) {
-            return;
-        }
-        if !self.peers.get(&id).is_some_and(|peer| peer.reaches(now, datagram.from, datagram.to)) {
-            return;
-        }
-        if let Some(previous) = self.routes.claim(datagram.from, id) {
-            // A browser whose only address now belongs to another connection is no more: what we sent it would disturb
-            // the new one.
-            self.with_peer(previous, |peer, _| {
-                peer.remove_source(datagram.from);
-                if peer.sources().next().is_none() { Err(Ended(Reason::TimedOut)) } else { Ok(()) }
-            });
-        }
+    fn new_peer(&mut self, connection: ConnectionId, with_session: bool) -> Claim {
+        let peer = self.next_peer;
+        self.next_peer = peer.next();
+        self.roster.set(peer, Place::Opening(connection));
+        if with_session { Claim::New { peer, secret: self.identity.secret() } } else { Claim::Plain(peer) }
     }
 
     /// Lets every peer whose deadline has passed do what it waited for.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(id) = self.deadlines.due(now) {
-            self.with_peer(id, |peer, out| peer.handle_timeout(now, out));
+        while let Some(whose) = self.deadlines.due(now) {
+            match whose {
+                Whose::Connection(id) => {
+                    self.with_connection(id, |connection, out| connection.handle_timeout(now, out))
+                }
+                Whose::Peer(peer) => self.leave_from_away(peer, Reason::TimedOut),
+            }
         }
     }
 
@@ -222,29 +214,25 @@ impl Endpoint {
     ) -> SendOutcome {
         let payload = payload.into();
         let mut outcome = SendOutcome::Gone;
-        self.with_peer(peer, |peer, out| {
-            outcome = peer.send(now, channel, payload, out)?;
-            Ok(())
-        });
+        match self.roster.place(peer) {
+            Some(Place::Here(id)) => self.with_connection(*id, |connection, out| {
+                outcome = connection.send(now, channel, payload, out)?;
+                Ok(())
+            }),
+            Some(Place::Away(_)) => outcome = self.keep_for(peer, channel, payload),
+            Some(Place::Opening(_)) | None => {}
+        }
         outcome
     }
 
-    /// Ends a peer: tells its browser, and reports [`Event::Left`] if it had joined. Unknown ids are ignored.
-    pub fn disconnect(&mut self, now: Instant, peer: PeerId, reason: Reason) {
-        self.with_peer(peer, |peer, out| {
-            peer.close(now, out);
-            Err(Ended(reason))
-        });
-    }
-
-    /// The peers that have joined and not left, in the order of their offers.
+    /// The peers that have joined and not left, those that are away among them, in the order of their offers.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> {
-        self.peers.iter().filter(|(_, peer)| peer.is_open()).map(|(id, _)| *id)
+        self.roster.joined()
     }
 
     /// Every peer, also those that have not joined yet.
     pub fn all_peers(&self) -> impl Iterator<Item = PeerId> {
-        self.peers.keys().copied()
+        self.roster.all()
     }
 
     /// The next datagram to send.
@@ -267,41 +255,28 @@ impl Endpoint {
         self.stats
     }
 
-    /// One mutation of one peer, with everything that follows from it: its deadline, its counts, its end.
-    fn with_peer(&mut self, id: PeerId, mutate: impl FnOnce(&mut Peer, &mut Outbox) -> Result<(), Ended>) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        let was_open = peer.is_open();
-        let deadline_before = peer.deadline();
+    /// One mutation of one connection, with everything that follows from it: its deadline, its opening, its end.
+    fn with_connection(
+        &mut self,
+        id: ConnectionId,
+        mutate: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), Ended>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let deadline_before = connection.deadline();
         let out = &mut self.out;
         // A bug in one peer's transport must not end the others. What it leaves half done is dropped with the peer.
-        let result = catch_unwind(AssertUnwindSafe(|| mutate(peer, out))).unwrap_or_else(|_| {
+        let result = catch_unwind(AssertUnwindSafe(|| mutate(connection, out))).unwrap_or_else(|_| {
             self.stats.panics += 1;
-            Err(Ended(Reason::Failed))
+            Err(Ended::over(Reason::Failed))
         });
-        if peer.is_open() && !was_open {
-            self.admission.open(peer.address());
-        }
+        let deadline = if result.is_ok() { connection.deadline() } else { None };
+        let is_ready = result.is_ok() && connection.is_ready();
+        self.deadlines.set(Whose::Connection(id), deadline_before, deadline);
         match result {
-            Ok(()) => self.deadlines.set(id, deadline_before, peer.deadline()),
-            Err(Ended(reason)) => {
-                self.deadlines.set(id, deadline_before, None);
-                self.remove(id, reason);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: PeerId, reason: Reason) {
-        let Some(peer) = self.peers.remove(&id) else { return };
-        self.routes.remove_ufrag(peer.ufrag());
-        for source in peer.sources() {
-            self.routes.release(source, id);
-        }
-        self.admission.leave(peer.address(), peer.is_open());
-        if peer.is_open() {
-            self.out.events.push_back(Event::Left { peer: id, reason });
-        } else {
-            self.stats.peers_never_open += 1;
-            tracing::debug!(peer = %id, ?reason, "never opened");
+            Ok(()) if is_ready => self.open(id),
+            Ok(()) => {}
+            Err(Ended { reason: Reason::SlowConsumer, .. }) => self.dismiss(id),
+            Err(ended) => self.end(id, ended),
         }
     }
 }
@@ -332,16 +307,16 @@ mod tests {
     #[test]
     fn a_peer_that_never_opened_leaves_nothing_behind() {
         let now = Instant::now();
-        let mut endpoint = Endpoint::new(Limits::default(), [3; 32]);
+        let mut endpoint = Endpoint::new(Limits::default(), [3; 32], now);
         let offer = Offer::parse(include_bytes!("../../tests/offers/chromium-156-bare.json")).unwrap();
         let facing = ["192.0.2.1:8080".parse().unwrap()];
         for last in 0..10 {
             endpoint.handle_offer(now, &offer, [192, 0, 2, 100 + last].into(), &facing).unwrap();
         }
-        assert_eq!((endpoint.peers.len(), endpoint.routes.len(), endpoint.deadlines.len()), (10, (10, 0), 10));
+        assert_eq!((endpoint.connections.len(), endpoint.routes.len(), endpoint.deadlines.len()), (10, (10, 0), 10));
         endpoint.handle_timeout(now + Duration::from_secs(10));
-        assert_eq!((endpoint.peers.len(), endpoint.routes.len(), endpoint.deadlines.len()), (0, (0, 0), 0));
-        assert!(endpoint.admission.is_empty());
+        assert_eq!((endpoint.connections.len(), endpoint.routes.len(), endpoint.deadlines.len()), (0, (0, 0), 0));
+        assert!(endpoint.admission.is_empty() && endpoint.all_peers().next().is_none());
         assert_eq!((endpoint.poll_event(), endpoint.stats().peers_never_open), (None, 10));
     }
 
@@ -350,7 +325,7 @@ mod tests {
         let now = Instant::now();
         let offer = Offer::parse(include_bytes!("../../tests/offers/firefox-153-bare.json")).unwrap();
         let credentials = |seed: u8| {
-            let mut endpoint = Endpoint::new(Limits::default(), [seed; 32]);
+            let mut endpoint = Endpoint::new(Limits::default(), [seed; 32], now);
             let answer = endpoint.handle_offer(now, &offer, [192, 0, 2, 9].into(), &[]).unwrap();
             let of_ice =
                 answer.sdp.lines().filter(|line| line.starts_with("a=ice-ufrag") || line.starts_with("a=ice-pwd"));

@@ -2,12 +2,48 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::channel::DataChannel;
 use super::datagram::Datagram;
 use super::limits::{EARLY_DATAGRAMS_MAX, EARLY_MESSAGE_BYTES_MAX, OPENING_MAX};
-use super::{Channel, Data};
+use super::{Channel, Data, PeerId};
 
-/// What a peer has only until it is open.
+/// Whose a connection is to become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// A new peer's, whose page knows no sessions.
+    Plain(PeerId),
+    /// A new peer's, whose first secret this is.
+    New { peer: PeerId, secret: String },
+    /// That of a peer that is away.
+    Return {
+        peer: PeerId,
+        came_with: String,
+        /// Reliable messages that the page has had, modulo 2^32.
+        received: u32,
+        /// For the next time.
+        secret: String,
+    },
+}
+
+impl Claim {
+    pub(super) fn peer(&self) -> PeerId {
+        match self {
+            Claim::Plain(peer) | Claim::New { peer, .. } | Claim::Return { peer, .. } => *peer,
+        }
+    }
+
+    /// The channels that its page has to open.
+    pub(super) fn needs(&self) -> &'static [DataChannel] {
+        match self {
+            Claim::Plain(_) => &DataChannel::PLAIN,
+            Claim::New { .. } | Claim::Return { .. } => &DataChannel::ALL,
+        }
+    }
+}
+
+/// What a connection has only until it is open.
 pub(super) struct Opening {
+    pub(super) claim: Claim,
     pub(super) until: Instant,
     pub(super) ice_connected: bool,
     /// DTLS that came before ICE connected. An `Rtc` that is not connected cannot answer it, and the browser would
@@ -19,8 +55,9 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn new(now: Instant) -> Opening {
+    pub(super) fn new(now: Instant, claim: Claim) -> Opening {
         Opening {
+            claim,
             until: now + OPENING_MAX,
             ice_connected: false,
             early_datagrams: VecDeque::new(),

@@ -48,7 +48,7 @@ impl Browser {
         let mut rtc = Box::new(config.build(now));
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address of a host"));
         let mut change = rtc.sdp_api();
-        for channel in Channel::ALL {
+        for channel in Channel::PLAIN {
             change.add_channel_with_config(channel_config(channel));
         }
         let (sdp, pending) = change.apply().expect("two channels are a change");
@@ -96,7 +96,7 @@ impl Browser {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.is_alive() && self.channels.len() == Channel::ALL.len()
+        self.is_alive() && self.channels.len() == Channel::PLAIN.len()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -166,7 +166,7 @@ impl Browser {
                     bytes: transmit.contents.into(),
                 }),
                 Ok(Output::Event(Event::ChannelOpen(id, label))) => {
-                    let channel = Channel::ALL.into_iter().find(|channel| channel.label() == label);
+                    let channel = Channel::PLAIN.into_iter().find(|channel| channel.label() == label);
                     self.channels.extend(channel.map(|channel| (channel, id)));
                 }
                 Ok(Output::Event(Event::ChannelClose(id))) => self.channels.retain(|(_, known)| *known != id),
@@ -191,7 +191,7 @@ impl Browser {
 fn channel_config(channel: Channel) -> ChannelConfig {
     let reliability = match channel {
         Channel::Reliable => Reliability::Reliable,
-        Channel::Unreliable => Reliability::MaxRetransmits { retransmits: 0 },
+        Channel::Unreliable | Channel::Latest => Reliability::MaxRetransmits { retransmits: 0 },
     };
     let ordered = channel == Channel::Reliable;
     ChannelConfig { label: channel.label().to_owned(), ordered, reliability, ..Default::default() }

@@ -39,10 +39,11 @@ const OVERHEARD_MAX: usize = 64;
 
 impl Lan {
     pub(super) fn new(limits: Limits) -> Lan {
+        // The only reading of a clock: an `Instant` cannot be made from nothing.
+        let now = Instant::now();
         Lan {
-            // The only reading of a clock: an `Instant` cannot be made from nothing.
-            now: Instant::now(),
-            endpoint: Endpoint::new(limits, [7; 32]),
+            now,
+            endpoint: Endpoint::new(limits, [7; 32], now),
             browsers: Vec::new(),
             peers: BTreeMap::new(),
             events: Vec::new(),
@@ -170,6 +171,7 @@ impl Lan {
             Event::Left { peer, .. } => {
                 assert_eq!(self.peers.remove(peer), Some(true), "{peer} left, who was not here");
             }
+            Event::Away { peer } | Event::Back { peer, .. } => panic!("{peer} went or came, and has no session"),
         }
         self.events.push(event);
     }

@@ -29,7 +29,7 @@ fn taken(offer: &Offer) {
     // Its certificate and its cryptography cost more than a peer does.
     thread_local! {
         static ANSWERING: RefCell<(Endpoint, Instant)> =
-            RefCell::new((Endpoint::new(Limits::default(), [7; 32]), Instant::now()));
+            RefCell::new((Endpoint::new(Limits::default(), [7; 32], Instant::now()), Instant::now()));
     }
     ANSWERING.with_borrow_mut(|(endpoint, now)| answered(endpoint, now, offer));
 }

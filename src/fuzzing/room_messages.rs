@@ -97,7 +97,7 @@ impl World {
                 }
             }
             Event::Message { peer, channel, data } => self.message(*peer, *channel, data),
-            Event::Joined { .. } => {}
+            Event::Joined { .. } | Event::Away { .. } | Event::Back { .. } => {}
         }
         assert_eq!(self.room.poll_outgoing(), None, "more than {event:?} deserves");
         assert_eq!(self.room.is_empty(), self.present.is_empty());

@@ -98,7 +98,7 @@ impl Scene {
             let _ = self.lan.endpoint.send(now, hostile, Channel::Reliable, &[1; 100]);
         }
         let time = if packet.how & 0x80 == 0 { STEP } else { STEP * u32::from(input.u8()) };
-        let channel = Channel::ALL[usize::from(packet.how >> 3 & 1)];
+        let channel = Channel::PLAIN[usize::from(packet.how >> 3 & 1)];
         // One byte makes its SCTP send a packet, which becomes ours.
         let byte = Data::Binary(vec![packet.how]);
         let browser = self.lan.browser_at(hostile_at());

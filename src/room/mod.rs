@@ -99,7 +99,7 @@ impl Room {
     /// Takes what happened to a peer. A page that has connected is nobody until it says Hello.
     pub fn handle_event(&mut self, now: Instant, event: &Event) {
         match event {
-            Event::Joined { .. } => {}
+            Event::Joined { .. } | Event::Away { .. } | Event::Back { .. } => {}
             Event::Left { peer, .. } => {
                 if let Some(person) = self.people.remove(peer) {
                     self.say(Recipients::Everyone, &FromServer::Left { id: person.id });

@@ -85,7 +85,7 @@ impl Server {
 
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(format!("no system randomness: {error}")))?;
-        let endpoint = Endpoint::new(config.limits, seed);
+        let endpoint = Endpoint::new(config.limits, seed, Instant::now());
         let asking = handle.clone();
         let gate = Gate::start(config.gate(listeners)?, move |ask| answer(&asking, ask))?;
         let ready = Events::with_capacity(64);
@@ -145,12 +145,24 @@ impl Server {
         self.transmit();
     }
 
+    /// Ends a peer's connection as [`disconnect`](Server::disconnect) does, and tells a page with a session why, in at most
+    /// 255 bytes of UTF-8: it does not come back by itself.
+    pub fn kick(&mut self, peer: PeerId, text: &str) {
+        self.endpoint.kick(Instant::now(), peer, text);
+        self.transmit();
+    }
+
+    /// The zero of the clock that pages read as `connection.serverNow()`.
+    pub fn epoch(&self) -> Instant {
+        self.endpoint.epoch()
+    }
+
     /// A handle for other threads.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// The peers that have joined and not left, in the order in which they came.
+    /// The peers that have joined and not left, those that are away among them, in the order in which they came.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> {
         self.endpoint.peers()
     }

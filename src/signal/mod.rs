@@ -5,6 +5,6 @@ mod answer;
 mod offer;
 mod refusal;
 
-pub use answer::Answer;
-pub use offer::{MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError};
+pub use answer::{Answer, SessionAnswer};
+pub use offer::{MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, SessionAsk};
 pub use refusal::Refusal;

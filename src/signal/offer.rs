@@ -31,6 +31,16 @@ pub struct Offer {
     setup: Setup,
     mid: String,
     message_bytes_max: usize,
+    session: Option<SessionAsk>,
+}
+
+/// What a page asks that wants a session (docs/PROTOCOL.md, "The session").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionAsk {
+    /// The token to come back with; `None` for a new session.
+    pub token: Option<String>,
+    /// How many reliable messages the page has had, modulo 2^32.
+    pub received: u32,
 }
 
 /// The SHA-256 of the peer's DTLS certificate (RFC 8122).
@@ -53,7 +63,7 @@ pub enum Setup {
 pub enum OfferError {
     /// Larger than [`OFFER_BYTES_MAX`].
     TooLarge,
-    /// Not a JSON object with the strings `type` and `sdp`.
+    /// Not a JSON object with the strings `type` and `sdp`, or with another `resume` or `received` than it may have.
     NotJson,
     /// `type` is another word than `offer`.
     NotAnOffer,
@@ -94,13 +104,17 @@ impl From<OfferError> for Refusal {
 }
 
 impl Offer {
-    /// Reads the body of `POST ./connect`: `{"type":"offer","sdp":"…"}`. Further members are allowed and not read.
+    /// Reads the body of `POST ./connect`: `{"type":"offer","sdp":"…"}`, with `resume` and `received` for a session.
+    /// Further members are allowed and not read.
     pub fn parse(body: &[u8]) -> Result<Offer, OfferError> {
         #[derive(Deserialize)]
         struct Body {
             #[serde(rename = "type")]
             kind: String,
             sdp: String,
+            resume: Option<String>,
+            #[serde(default)]
+            received: u32,
         }
         if body.len() > OFFER_BYTES_MAX {
             return Err(OfferError::TooLarge);
@@ -109,7 +123,10 @@ impl Offer {
         if body.kind != "offer" {
             return Err(OfferError::NotAnOffer);
         }
-        Offer::parse_sdp(&body.sdp)
+        let session = body
+            .resume
+            .map(|token| SessionAsk { token: Some(token).filter(|token| !token.is_empty()), received: body.received });
+        Ok(Offer { session, ..Offer::parse_sdp(&body.sdp)? })
     }
 
     /// Reads the SDP alone (RFC 8866 lines, RFC 8841 for the data-channel section).
@@ -153,7 +170,13 @@ impl Offer {
             setup,
             mid: mid.to_owned(),
             message_bytes_max,
+            session: None,
         })
+    }
+
+    /// The session that the page asks for, if it does.
+    pub fn session(&self) -> Option<&SessionAsk> {
+        self.session.as_ref()
     }
 
     /// The largest message that this peer takes, in bytes, at most [`MESSAGE_BYTES_MAX`].

@@ -26,6 +26,8 @@ pub enum Refusal {
     MethodNotAllowed,
     /// The request took longer than the gate waits.
     TooSlow,
+    /// The token of an offer belongs to a connection that is still heard.
+    StillHere,
     /// A body without one plain `Content-Length`.
     LengthRequired,
     /// A body above the gate's bound.
@@ -48,7 +50,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in the order of the table in `docs/PROTOCOL.md`.
-    pub const ALL: [Refusal; 17] = [
+    pub const ALL: [Refusal; 18] = [
         Refusal::BadRequest,
         Refusal::BadOffer,
         Refusal::NotDataChannels,
@@ -57,6 +59,7 @@ impl Refusal {
         Refusal::NotFound,
         Refusal::MethodNotAllowed,
         Refusal::TooSlow,
+        Refusal::StillHere,
         Refusal::LengthRequired,
         Refusal::BodyTooLarge,
         Refusal::NotJson,
@@ -80,6 +83,7 @@ impl Refusal {
             Refusal::NotFound => (404, "not-found", "There is nothing at this address."),
             Refusal::MethodNotAllowed => (405, "method-not-allowed", "This address does not take this method."),
             Refusal::TooSlow => (408, "too-slow", "The request took too long to arrive."),
+            Refusal::StillHere => (409, "still-here", "This connection is still in use, maybe in another tab."),
             Refusal::LengthRequired => (411, "length-required", "A body needs one plain Content-Length."),
             Refusal::BodyTooLarge => (413, "body-too-large", "The body is larger than 64 KiB."),
             Refusal::NotJson => (415, "not-json", "The body must be application/json."),

@@ -190,7 +190,7 @@ impl Browser {
 }
 
 fn config(label: &str) -> ChannelConfig {
-    let unreliable = label == "uu";
+    let unreliable = label != "ro";
     ChannelConfig {
         label: label.to_owned(),
         ordered: !unreliable,

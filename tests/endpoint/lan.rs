@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use patchcord::{Channel, Data, Endpoint, Event, Limits, Offer, PeerId, Refusal, Transmit};
+use patchcord::{Channel, Data, Endpoint, Event, Limits, Offer, PeerId, Refusal, SessionAnswer, Transmit};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -40,10 +40,11 @@ impl Lan {
     }
 
     pub fn with(limits: Limits) -> Lan {
+        // The only reading of a clock in these tests: an `Instant` cannot be made from nothing.
+        let now = Instant::now();
         Lan {
-            // The only reading of a clock in these tests: an `Instant` cannot be made from nothing.
-            now: Instant::now(),
-            endpoint: Endpoint::new(limits, [7; 32]),
+            now,
+            endpoint: Endpoint::new(limits, [7; 32], now),
             browsers: Vec::new(),
             events: Vec::new(),
             delay: Duration::from_millis(1),
@@ -62,13 +63,27 @@ impl Lan {
     }
 
     pub fn add_at(&mut self, address: SocketAddr, channels: &[&str]) -> Result<BrowserId, Refusal> {
-        let (mut browser, offer) = Browser::offer(self.now, address, channels);
-        let offer = Offer::parse_sdp(&offer).expect("str0m's offer is one we can read");
+        Ok(self.post(address, channels, &serde_json::json!({}))?.0)
+    }
+
+    /// A browser that posts more than its offer, and what it hears of its session.
+    pub fn post(
+        &mut self,
+        address: SocketAddr,
+        channels: &[&str],
+        more: &serde_json::Value,
+    ) -> Result<(BrowserId, Option<SessionAnswer>), Refusal> {
+        let (mut browser, sdp) = Browser::offer(self.now, address, channels);
+        let mut body = serde_json::json!({"type": "offer", "sdp": sdp});
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let offer = Offer::parse(body.to_string().as_bytes()).expect("str0m's offer is one we can read");
         let answer = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[SERVER.parse().unwrap()])?;
         browser.accept(self.now, &answer);
         self.browsers.push(browser);
         self.collect();
-        Ok(BrowserId(self.browsers.len() - 1))
+        Ok((BrowserId(self.browsers.len() - 1), answer.session))
     }
 
     /// A browser whose two channels are open, and its id on our side.

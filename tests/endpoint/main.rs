@@ -3,6 +3,7 @@
 mod browser;
 mod lan;
 mod loss;
+mod session;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -102,7 +103,7 @@ fn messages_of_every_size_arrive_whole() {
 fn empty_messages_of_both_kinds_wedge_nothing() {
     let mut lan = Lan::new();
     let (id, peer) = lan.join();
-    for channel in Channel::ALL {
+    for channel in Channel::PLAIN {
         for data in [Data::Text(String::new()), Data::Binary(Vec::new()), Data::Text("after".into())] {
             assert_eq!(send(&mut lan, peer, channel, &data), SendOutcome::Sent);
         }
@@ -261,7 +262,13 @@ fn messages_before_both_channels_are_open_come_after_joined() {
 
 #[test]
 fn the_caps_hold_and_open_again() {
-    let limits = Limits { peers_max: 3, peers_per_address_max: 2, pending_max: 2, pending_per_address_max: 1 };
+    let limits = Limits {
+        peers_max: 3,
+        peers_per_address_max: 2,
+        pending_max: 2,
+        pending_per_address_max: 1,
+        ..Limits::default()
+    };
     let mut lan = Lan::with(limits);
     let at = |octet: u8, port: u16| (host(octet), port).into();
     lan.add_at(at(50, 1), &["ro", "uu"]).unwrap();

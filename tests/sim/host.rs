@@ -20,9 +20,9 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn new(limits: Limits, seed: [u8; 32]) -> Host {
+    pub fn new(limits: Limits, seed: [u8; 32], now: Instant) -> Host {
         Host {
-            endpoint: Endpoint::new(limits, seed),
+            endpoint: Endpoint::new(limits, seed, now),
             held_bytes: 0,
             transmits: VecDeque::new(),
             events: VecDeque::new(),

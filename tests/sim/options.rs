@@ -130,7 +130,14 @@ const FAIR: Options = Options {
     browsers: 6,
     browsers_per_address: 1,
     join_within: seconds(1),
-    limits: Limits { peers_max: 256, peers_per_address_max: 32, pending_max: 64, pending_per_address_max: 16 },
+    limits: Limits {
+        peers_max: 256,
+        peers_per_address_max: 32,
+        pending_max: 64,
+        pending_per_address_max: 16,
+        grace: Duration::from_secs(30),
+        slow_consumer_after: Duration::from_secs(10),
+    },
     happening_every: None,
     close: 1,
     vanish: 1,
@@ -210,7 +217,13 @@ impl Options {
             "shared" => Options {
                 browsers: 24,
                 browsers_per_address: 8,
-                limits: Limits { peers_max: 20, peers_per_address_max: 7, pending_max: 6, pending_per_address_max: 3 },
+                limits: Limits {
+                    peers_max: 20,
+                    peers_per_address_max: 7,
+                    pending_max: 6,
+                    pending_per_address_max: 3,
+                    ..FAIR.limits
+                },
                 lasts: seconds(40),
                 ..only(3, 1, 0, 0, 1)
             },

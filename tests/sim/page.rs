@@ -44,7 +44,7 @@ pub enum PageEvent {
 impl Page {
     /// The page and the SDP of its offer.
     pub fn offer(now: Instant, address: SocketAddr) -> (Page, String) {
-        let (browser, offer) = Browser::offer(now, address, &Channel::ALL.map(Channel::label));
+        let (browser, offer) = Browser::offer(now, address, &Channel::PLAIN.map(Channel::label));
         (
             Page { browser, state: State::Opening { until: now + TIMEOUT, is_half_open: false, early: Vec::new() } },
             offer,
@@ -84,7 +84,7 @@ impl Page {
     pub fn send(&mut self, now: Instant, channel: Channel, data: &Data) -> bool {
         let most = match channel {
             Channel::Reliable => RELIABLE_BACKLOG_BYTES_MAX,
-            Channel::Unreliable => UNRELIABLE_BACKLOG_BYTES_MAX,
+            Channel::Unreliable | Channel::Latest => UNRELIABLE_BACKLOG_BYTES_MAX,
         };
         let id = self.browser.channel(channel.label());
         let waiting = id.and_then(|id| Some(self.browser.rtc.channel(id)?.buffered_amount()));
@@ -135,6 +135,6 @@ impl Page {
 }
 
 fn channel_of(label: &str) -> Channel {
-    let known = Channel::ALL.into_iter().find(|channel| channel.label() == label);
+    let known = Channel::PLAIN.into_iter().find(|channel| channel.label() == label);
     known.expect("the page opens no other channel")
 }

@@ -75,7 +75,7 @@ impl World {
             now,
             coverage: Coverage { runs: 1, ..Coverage::default() },
             trace: Trace::new(now, keep_lines),
-            host: Host::new(options.limits, key),
+            host: Host::new(options.limits, key, now),
             model: Model::new(options.limits, options.is_fair()),
             visitors,
             application: Application::new(options.application, seed),

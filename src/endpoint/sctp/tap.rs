@@ -137,6 +137,7 @@ impl TappedDtls {
 
 /// A packet of the browser as SCTP may see it. Nothing at all is what SCTP ignores most quietly.
 fn arrive<'a>(wire: &SharedWire, sctp: &'a [u8]) -> Cow<'a, [u8]> {
+    wire.lock().heard();
     let is_far = |chunk| Data::read(chunk).is_some_and(|data| data.stream >= STREAM_IDS_MAX);
     if chunks(sctp).any(is_far) {
         return Cow::Borrowed(&[]);

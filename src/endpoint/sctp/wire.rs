@@ -46,6 +46,8 @@ const TAIL_FORGIVEN_AFTER: Duration = Duration::from_millis(350);
 #[derive(Debug)]
 pub(in crate::endpoint) struct Wire {
     now: Instant,
+    /// When a packet of the browser last came, whole and under its own key.
+    heard_at: Instant,
     /// Ports and verification tag of our packets.
     header: Option<[u8; HEADER_BYTES]>,
     /// The TSN of the first chunk in `in_flight`; the others follow without a gap.
@@ -90,6 +92,7 @@ impl Wire {
     pub(super) fn new(now: Instant) -> Wire {
         Wire {
             now,
+            heard_at: now,
             header: None,
             first: Tsn(0),
             in_flight: VecDeque::new(),
@@ -108,6 +111,16 @@ impl Wire {
     /// Before anything is given to the peer's transport.
     pub(in crate::endpoint) fn set_now(&mut self, now: Instant) {
         self.now = self.now.max(now);
+    }
+
+    /// When a packet of the browser last came, whole and under its own key.
+    pub(in crate::endpoint) fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    /// A packet of the browser has come.
+    pub(super) fn heard(&mut self) {
+        self.heard_at = self.now;
     }
 
     /// Bytes of unreliable messages that have left for the first time, since the beginning.

@@ -1,26 +1,32 @@
-//! One browser: its `Rtc`, and its life in protocol order. Opening (ICE, DTLS, SCTP, both channels), open, gone.
+//! One connection of a browser: its `Rtc`, and its life in protocol order. Opening (ICE, DTLS, SCTP, its channels), open,
+//! and, if there is something to tell, a farewell.
+
+mod arriving;
+mod heartbeat;
+mod sending;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use str0m::channel::{ChannelData, ChannelId};
+use str0m::channel::ChannelId;
 use str0m::{IceConnectionState, Input, Output, Rtc};
 
-use super::channel::PerChannel;
+use super::channel::{DataChannel, PerChannel};
 use super::datagram::Datagram;
 use super::ice_memory::IceMemory;
-use super::limits::{
-    CHANNELS_OPENED_MAX, DRAIN_STEPS_MAX, RELIABLE_WINDOW_BYTES, SOURCES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX,
-    UNRELIABLE_WAITING_BYTES_MAX, WAKE_AGAIN_MIN,
-};
-use super::opening::Opening;
-use super::queue::ReliableQueue;
+use super::id::ConnectionId;
+use super::latest::Newest;
+use super::limits::{DRAIN_STEPS_MAX, SOURCES_MAX, WAKE_AGAIN_MIN};
+use super::opening::{Claim, Opening};
 use super::route::Kind;
 use super::sctp::{EmptyMark, SharedWire};
-use super::{Channel, Data, Event, Outbox, Payload, PeerId, Reason, SendOutcome, Transmit, Why};
+use super::session::Session;
+use super::{Event, Outbox, Reason, Transmit, Why};
+use heartbeat::Farewell;
+use sending::Open;
 
-/// What a peer begins with.
+/// What a connection begins with.
 pub(super) struct Accepted {
     pub(super) rtc: Box<Rtc>,
     pub(super) wire: SharedWire,
@@ -29,10 +35,14 @@ pub(super) struct Accepted {
     pub(super) address: IpAddr,
     pub(super) message_bytes_max: usize,
     pub(super) mark: EmptyMark,
+    pub(super) claim: Claim,
+    /// The zero of the clock that the page hears of.
+    pub(super) epoch: Instant,
+    pub(super) slow_consumer_after: Duration,
 }
 
-pub(super) struct Peer {
-    id: PeerId,
+pub(super) struct Connection {
+    id: ConnectionId,
     rtc: Box<Rtc>,
     wire: SharedWire,
     /// The address its offer came from.
@@ -40,15 +50,20 @@ pub(super) struct Peer {
     ufrag: String,
     message_bytes_max: usize,
     mark: EmptyMark,
+    epoch: Instant,
+    slow_consumer_after: Duration,
     phase: Phase,
+    /// The channels that its page has to open, and may.
+    needs: &'static [DataChannel],
     channels: PerChannel<Option<ChannelId>>,
     channels_opened: usize,
-    queue: ReliableQueue,
     /// Bytes of unreliable messages given to SCTP; [`Wire`](super::sctp) counts those that have left.
     unreliable_written: u64,
     /// Addresses that a request with its password came from, newest last.
     sources: VecDeque<SocketAddr>,
     ice_memory: IceMemory,
+    /// Of the messages of `lt`.
+    newest: Newest,
     /// The last time that `rtc` was given.
     clock: Instant,
     wake_at: Option<Instant>,
@@ -56,18 +71,36 @@ pub(super) struct Peer {
 
 enum Phase {
     Opening(Opening),
-    Open,
+    Open(Open),
+    Farewell(Farewell),
 }
 
-/// The peer is over; the endpoint removes it.
+/// The connection is over; the endpoint removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ended(pub(super) Reason);
+pub(super) struct Ended {
+    pub(super) reason: Reason,
+    /// Whether the peer may come back on another connection.
+    pub(super) may_return: bool,
+}
 
-impl Peer {
-    /// A peer whose offer has been accepted.
-    pub(super) fn new(id: PeerId, accepted: Accepted, now: Instant) -> Peer {
-        let Accepted { rtc, wire, ufrag, address, message_bytes_max, mark } = accepted;
-        Peer {
+impl Ended {
+    /// The connection was lost.
+    pub(super) const fn lost(reason: Reason) -> Ended {
+        Ended { reason, may_return: true }
+    }
+
+    /// Somebody wanted it so, or must not come back.
+    pub(super) const fn over(reason: Reason) -> Ended {
+        Ended { reason, may_return: false }
+    }
+}
+
+impl Connection {
+    /// A connection whose offer has been accepted.
+    pub(super) fn new(id: ConnectionId, accepted: Accepted, now: Instant) -> Connection {
+        let Accepted { rtc, wire, ufrag, address, message_bytes_max, mark, claim, epoch, slow_consumer_after } =
+            accepted;
+        Connection {
             id,
             rtc,
             wire,
@@ -75,16 +108,67 @@ impl Peer {
             ufrag,
             message_bytes_max,
             mark,
-            phase: Phase::Opening(Opening::new(now)),
+            epoch,
+            slow_consumer_after,
+            needs: claim.needs(),
+            phase: Phase::Opening(Opening::new(now, claim)),
             channels: PerChannel::default(),
             channels_opened: 0,
-            queue: ReliableQueue::default(),
             unreliable_written: 0,
             sources: VecDeque::new(),
             ice_memory: IceMemory::default(),
+            newest: Newest::default(),
             clock: now,
             wake_at: Some(now),
         }
+    }
+
+    /// Whose it is to become, while it opens.
+    pub(super) fn claim(&self) -> Option<&Claim> {
+        match &self.phase {
+            Phase::Opening(opening) => Some(&opening.claim),
+            Phase::Open(_) | Phase::Farewell(_) => None,
+        }
+    }
+
+    /// Whether all of its channels are open, so that it may [`open`](Connection::open).
+    pub(super) fn is_ready(&self) -> bool {
+        self.claim().is_some() && self.needs.iter().all(|channel| self.channels[*channel].is_some())
+    }
+
+    /// Becomes a peer's: `joined` is the event that says so.
+    pub(super) fn open(&mut self, session: Session, joined: Event, out: &mut Outbox) -> Result<(), Ended> {
+        let open = Open::new(session, self.channels[DataChannel::Control].map(|_| self.clock));
+        let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Open(open)) else { return Ok(()) };
+        out.events.push_back(joined);
+        for (channel, data) in opening.early_messages {
+            self.deliver(channel, data, out)?;
+        }
+        self.keep_alive()?;
+        self.drain(out)
+    }
+
+    /// What its peer keeps without it. `None` unless it is open.
+    pub(super) fn take_session(&mut self) -> Option<Session> {
+        if !self.is_open() {
+            return None;
+        }
+        match std::mem::replace(&mut self.phase, Phase::Farewell(Farewell::silent(self.clock))) {
+            Phase::Open(open) => Some(open.session),
+            Phase::Opening(_) | Phase::Farewell(_) => None,
+        }
+    }
+
+    pub(super) fn session(&self) -> Option<&Session> {
+        match &self.phase {
+            Phase::Open(open) => Some(&open.session),
+            Phase::Opening(_) | Phase::Farewell(_) => None,
+        }
+    }
+
+    /// The last time that it was given.
+    pub(super) fn clock(&self) -> Instant {
+        self.clock
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -96,7 +180,7 @@ impl Peer {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open)
+        matches!(self.phase, Phase::Open(_))
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = SocketAddr> {
@@ -121,18 +205,22 @@ impl Peer {
         self.sources.retain(|known| *known != source);
     }
 
-    /// When to call [`Peer::handle_timeout`], and what for.
+    /// When to call [`Connection::handle_timeout`], and what for.
     pub(super) fn deadline(&self) -> Option<(Instant, Why)> {
-        let opening = match &self.phase {
-            Phase::Opening(opening) => Some((opening.until, Why::Opening)),
-            Phase::Open => None,
-        };
         let transport = self.wake_at.map(|at| (at, Why::Transport));
-        let probe = self.wire.lock().deadline().map(|at| (at, Why::Probe));
-        [opening, transport, probe].into_iter().flatten().min()
+        let (probe, heard_at) = {
+            let wire = self.wire.lock();
+            (wire.deadline().map(|at| (at, Why::Probe)), wire.heard_at())
+        };
+        let of_phase = match &self.phase {
+            Phase::Opening(opening) => Some((opening.until, Why::Opening)),
+            Phase::Open(open) => open.deadline(heard_at, self.slow_consumer_after),
+            Phase::Farewell(farewell) => Some((farewell.deadline(), Why::Farewell)),
+        };
+        [of_phase, transport, probe].into_iter().flatten().min()
     }
 
-    /// Whether a STUN request that names this peer knows its password (RFC 8489, section 9.1.3).
+    /// Whether a STUN request that names this connection knows its password (RFC 8489, section 9.1.3).
     pub(super) fn proves(&self, now: Instant, datagram: Datagram<'_>) -> bool {
         datagram.receive().is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
@@ -166,7 +254,7 @@ impl Peer {
         if let Phase::Opening(opening) = &self.phase
             && opening.until <= now
         {
-            return Err(Ended(Reason::TimedOut));
+            return Err(Ended::over(Reason::TimedOut));
         }
         self.clock = self.clock.max(now);
         {
@@ -175,6 +263,7 @@ impl Peer {
             wire.handle_timeout();
         }
         self.rtc.handle_input(Input::Timeout(self.clock)).map_err(|error| self.failed(&error))?;
+        self.keep_alive()?;
         self.drain(out)?;
         if self.wake_at.is_some_and(|at| at <= now) {
             self.wake_at = Some(now + WAKE_AGAIN_MIN);
@@ -182,38 +271,9 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn send(
-        &mut self,
-        now: Instant,
-        channel: Channel,
-        payload: Payload<'_>,
-        out: &mut Outbox,
-    ) -> Result<SendOutcome, Ended> {
-        if !self.is_open() {
-            return Ok(SendOutcome::Gone);
-        }
-        let bytes = payload.bytes().len();
-        if bytes > self.message_bytes_max {
-            return Ok(SendOutcome::TooBig);
-        }
-        match channel {
-            Channel::Reliable if self.queue.is_empty() && self.has_room(channel, bytes) => {}
-            Channel::Reliable => {
-                return Ok(if self.queue.push(payload.to_data()) { SendOutcome::Sent } else { SendOutcome::Full });
-            }
-            Channel::Unreliable if self.has_room(channel, bytes) => {}
-            Channel::Unreliable => return Ok(SendOutcome::Dropped),
-        }
-        // SCTP starts its retransmission timer at the time it last heard of.
-        self.advance(now)?;
-        self.write(channel, payload)?;
-        self.drain(out)?;
-        Ok(SendOutcome::Sent)
-    }
-
     /// Tells the browser that it is over, as far as one flight of datagrams can.
     pub(super) fn close(&mut self, now: Instant, out: &mut Outbox) {
-        // Whatever fails here, the peer is removed all the same.
+        // Whatever fails here, the connection is removed all the same.
         if self.advance(now).is_ok() && self.rtc.close().is_ok() {
             let _ = self.drain(out);
         }
@@ -229,7 +289,7 @@ impl Peer {
         // Anyone can forge a datagram's source. One that DTLS or ICE refuses must not end the peer: if it did end the
         // `Rtc`, the drain that follows finds out.
         if let Err(error) = self.rtc.handle_input(Input::Receive(self.clock, receive)) {
-            tracing::debug!(peer = %self.id, %error, "datagram refused");
+            tracing::debug!(connection = %self.id, %error, "datagram refused");
         }
     }
 
@@ -254,7 +314,7 @@ impl Peer {
                 Ok(Output::Event(event)) => self.handle_event(event, out)?,
                 Ok(Output::Timeout(at)) => {
                     if !self.rtc.is_alive() {
-                        return Err(Ended(Reason::Closed));
+                        return Err(Ended::lost(Reason::Closed));
                     }
                     self.wake_at = Some(at);
                     if !self.feed_held()? {
@@ -264,8 +324,8 @@ impl Peer {
                 Err(error) => return Err(self.failed(&error)),
             }
         }
-        tracing::error!(peer = %self.id, "the transport does not come to rest");
-        Err(Ended(Reason::Failed))
+        tracing::error!(connection = %self.id, "the transport does not come to rest");
+        Err(Ended::over(Reason::Failed))
     }
 
     /// One datagram or message that can go on now; whether there was one.
@@ -276,118 +336,32 @@ impl Peer {
                 self.feed(self.clock, Datagram { from, to, bytes: &bytes });
                 Ok(true)
             }
-            Phase::Opening(_) => Ok(false),
-            Phase::Open => {
-                // A message larger than the window still goes when the window is empty.
-                if self.queue.is_empty() || !self.has_room(Channel::Reliable, 0) {
-                    return Ok(false);
-                }
-                let Some(data) = self.queue.pop() else { return Ok(false) };
-                self.write(Channel::Reliable, (&data).into())?;
-                Ok(true)
-            }
+            Phase::Open(_) => self.send_waiting(),
+            Phase::Opening(_) | Phase::Farewell(_) => Ok(false),
         }
-    }
-
-    fn has_room(&mut self, channel: Channel, bytes: usize) -> bool {
-        let buffered = self.str0m_channel(channel).map_or(0, |mut channel| channel.buffered_amount());
-        match channel {
-            Channel::Reliable => buffered < RELIABLE_WINDOW_BYTES,
-            Channel::Unreliable => {
-                let waiting = self.unreliable_written - self.wire.lock().unordered_bytes_sent();
-                let behind = waiting > 0 && waiting + bytes as u64 > UNRELIABLE_WAITING_BYTES_MAX as u64;
-                !behind && (buffered == 0 || buffered + bytes <= UNRELIABLE_BACKLOG_BYTES_MAX)
-            }
-        }
-    }
-
-    fn write(&mut self, channel: Channel, payload: Payload<'_>) -> Result<(), Ended> {
-        let mark = self.mark;
-        let bytes = if payload.bytes().is_empty() { mark.bytes() } else { payload.bytes() };
-        let binary = matches!(payload, Payload::Binary(_));
-        let Some(mut open) = self.str0m_channel(channel) else { return Err(Ended(Reason::Closed)) };
-        match open.write(binary, bytes) {
-            Ok(true) => {
-                if channel == Channel::Unreliable {
-                    self.unreliable_written += bytes.len() as u64;
-                }
-                Ok(())
-            }
-            Ok(false) => {
-                tracing::error!(peer = %self.id, "the transport refused a message within its bounds");
-                Err(Ended(Reason::Failed))
-            }
-            Err(error) => Err(self.failed(&error)),
-        }
-    }
-
-    fn str0m_channel(&mut self, channel: Channel) -> Option<str0m::channel::Channel<'_>> {
-        self.rtc.channel(self.channels[channel]?)
     }
 
     fn handle_event(&mut self, event: str0m::Event, out: &mut Outbox) -> Result<(), Ended> {
         match event {
-            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => Err(Ended(Reason::TimedOut)),
+            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                Err(Ended::lost(Reason::TimedOut))
+            }
             str0m::Event::IceConnectionStateChange(state) => {
                 if let Phase::Opening(opening) = &mut self.phase {
                     opening.ice_connected |= state.is_connected();
                 }
                 Ok(())
             }
-            str0m::Event::ChannelOpen(id, _label) => self.channel_opened(id, out),
+            str0m::Event::ChannelOpen(id, _label) => self.channel_opened(id),
             str0m::Event::ChannelData(data) => self.message_arrived(data, out),
-            str0m::Event::ChannelClose(id) if Channel::ALL.iter().any(|c| self.channels[*c] == Some(id)) => {
-                Err(Ended(Reason::Closed))
-            }
-            str0m::Event::Closed => Err(Ended(Reason::Closed)),
+            str0m::Event::ChannelClose(id) if self.channel_of(id).is_some() => Err(Ended::lost(Reason::Closed)),
+            str0m::Event::Closed => Err(Ended::lost(Reason::Closed)),
             _ => Ok(()),
         }
     }
 
-    fn channel_opened(&mut self, id: ChannelId, out: &mut Outbox) -> Result<(), Ended> {
-        self.channels_opened += 1;
-        if self.channels_opened > CHANNELS_OPENED_MAX {
-            return Err(Ended(Reason::Violation));
-        }
-        let config = self.rtc.channel(id).and_then(|channel| channel.config().cloned());
-        match config.as_ref().and_then(Channel::opened) {
-            Some(channel) if self.channels[channel].is_none() => self.channels[channel] = Some(id),
-            _ => {
-                self.rtc.direct_api().close_data_channel(id);
-                return Ok(());
-            }
-        }
-        if !self.is_open() && Channel::ALL.iter().all(|channel| self.channels[*channel].is_some()) {
-            let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Open) else { return Ok(()) };
-            let peer = self.id;
-            out.events.push_back(Event::Joined { peer, address: self.address });
-            let early = opening.early_messages.into_iter();
-            out.events.extend(early.map(|(channel, data)| Event::Message { peer, channel, data }));
-        }
-        Ok(())
-    }
-
-    fn message_arrived(&mut self, message: ChannelData, out: &mut Outbox) -> Result<(), Ended> {
-        let of = |channel: &Channel| self.channels[*channel] == Some(message.id);
-        let Some(channel) = Channel::ALL.into_iter().find(of) else { return Ok(()) };
-        let data = if message.binary {
-            Data::Binary(message.data)
-        } else {
-            Data::Text(String::from_utf8(message.data).map_err(|_| Ended(Reason::Violation))?)
-        };
-        match &mut self.phase {
-            Phase::Open => out.events.push_back(Event::Message { peer: self.id, channel, data }),
-            Phase::Opening(opening) => {
-                if !opening.hold_message(channel, data) {
-                    return Err(Ended(Reason::Violation));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn failed(&self, error: &dyn std::error::Error) -> Ended {
-        tracing::info!(peer = %self.id, %error, "the transport ended");
-        Ended(Reason::Failed)
+        tracing::info!(connection = %self.id, %error, "the transport ended");
+        Ended::lost(Reason::Failed)
     }
 }

@@ -1,0 +1,198 @@
+//! What a connection sends for its peer, and in which order: budgets, and what happens when they are used up.
+
+use std::time::{Duration, Instant};
+
+use super::super::channel::DataChannel;
+use super::super::latest::{self, HEADER_BYTES};
+use super::super::limits::{RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX};
+use super::super::liveness::Liveness;
+use super::super::session::Session;
+use super::super::{Channel, Data, Outbox, Payload, Reason, SendOutcome, Why};
+use super::{Connection, Ended, Phase};
+
+/// What a connection has while it is a peer's.
+pub(super) struct Open {
+    pub(super) session: Session,
+    /// Of a page that speaks on `ctl`.
+    pub(super) liveness: Option<Liveness>,
+    /// Reliable bytes taken that the page has not heard of.
+    pub(super) unreported_bytes: usize,
+    /// Since when the reliable budget has been full, and not half empty again.
+    full_since: Option<Instant>,
+    /// The number of the next message of `lt`.
+    latest_seq: u32,
+}
+
+impl Open {
+    /// `heartbeat_from` is now, for a page that speaks on `ctl`.
+    pub(super) fn new(session: Session, heartbeat_from: Option<Instant>) -> Open {
+        Open {
+            session,
+            liveness: heartbeat_from.map(Liveness::new),
+            unreported_bytes: 0,
+            full_since: None,
+            latest_seq: 0,
+        }
+    }
+
+    pub(super) fn deadline(&self, heard_at: Instant, slow_consumer_after: Duration) -> Option<(Instant, Why)> {
+        let heartbeat = self.liveness.as_ref().map(|liveness| (liveness.deadline(heard_at), Why::Heartbeat));
+        let slow = self.full_since.map(|since| (since + slow_consumer_after, Why::SlowConsumer));
+        [heartbeat, slow].into_iter().flatten().min()
+    }
+
+    pub(super) fn is_slow(&self, now: Instant, slow_consumer_after: Duration) -> bool {
+        self.full_since.is_some_and(|since| since + slow_consumer_after <= now)
+    }
+
+    /// After messages have left the log.
+    pub(super) fn note_room(&mut self) {
+        if self.full_since.is_some() && self.session.log.has_recovered() {
+            self.full_since = None;
+        }
+    }
+}
+
+impl Connection {
+    pub(in crate::endpoint) fn send(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+        payload: Payload<'_>,
+        out: &mut Outbox,
+    ) -> Result<SendOutcome, Ended> {
+        if !self.is_open() {
+            return Ok(SendOutcome::Gone);
+        }
+        let header = if channel == Channel::Latest { HEADER_BYTES } else { 0 };
+        if payload.bytes().len() + header > self.message_bytes_max {
+            return Ok(SendOutcome::TooBig);
+        }
+        match channel {
+            Channel::Reliable => self.send_reliable(now, payload, out),
+            Channel::Unreliable => self.send_unreliable(now, payload, out),
+            Channel::Latest => self.send_latest(now, payload, out),
+        }
+    }
+
+    fn send_reliable(&mut self, now: Instant, payload: Payload<'_>, out: &mut Outbox) -> Result<SendOutcome, Ended> {
+        let channel = DataChannel::Application(Channel::Reliable);
+        let has_room = self.has_room(channel, 0);
+        let Phase::Open(open) = &mut self.phase else { return Ok(SendOutcome::Gone) };
+        // Nobody will ask for it again, so it need not be copied.
+        let is_direct = has_room && !open.session.can_return() && open.session.log.waiting().is_none();
+        if !is_direct && !open.session.log.push(payload.to_data()) {
+            open.full_since.get_or_insert(now);
+            return Ok(SendOutcome::Full);
+        }
+        if has_room {
+            self.advance(now)?;
+            if is_direct {
+                self.write(channel, payload)?;
+            }
+            self.drain(out)?;
+        }
+        Ok(SendOutcome::Sent)
+    }
+
+    fn send_unreliable(&mut self, now: Instant, payload: Payload<'_>, out: &mut Outbox) -> Result<SendOutcome, Ended> {
+        let channel = DataChannel::Application(Channel::Unreliable);
+        if !self.has_room(channel, payload.bytes().len()) {
+            return Ok(SendOutcome::Dropped);
+        }
+        self.advance(now)?;
+        self.write(channel, payload)?;
+        self.drain(out)?;
+        Ok(SendOutcome::Sent)
+    }
+
+    fn send_latest(&mut self, now: Instant, payload: Payload<'_>, out: &mut Outbox) -> Result<SendOutcome, Ended> {
+        let channel = DataChannel::Application(Channel::Latest);
+        if self.channels[channel].is_none() {
+            return Ok(SendOutcome::Dropped);
+        }
+        let has_room = self.has_room(channel, payload.bytes().len() + HEADER_BYTES);
+        let Phase::Open(open) = &mut self.phase else { return Ok(SendOutcome::Gone) };
+        open.session.latest = Some(payload.to_data());
+        if has_room {
+            self.advance(now)?;
+            self.drain(out)?;
+        }
+        Ok(SendOutcome::Sent)
+    }
+
+    /// Gives SCTP one message that has waited and can go on now; whether there was one.
+    pub(super) fn send_waiting(&mut self) -> Result<bool, Ended> {
+        let latest = DataChannel::Application(Channel::Latest);
+        if let Phase::Open(open) = &mut self.phase
+            && let Some(data) = open.session.latest.take()
+        {
+            if self.has_room(latest, data.bytes().len() + HEADER_BYTES) {
+                self.write_latest(&data)?;
+                return Ok(true);
+            }
+            self.keep_latest(data);
+        }
+        let reliable = DataChannel::Application(Channel::Reliable);
+        // A message larger than the window still goes when the window is empty.
+        let has_room = self.has_room(reliable, 0);
+        let Phase::Open(open) = &mut self.phase else { return Ok(false) };
+        let can_return = open.session.can_return();
+        let Some(data) = open.session.log.waiting().filter(|_| has_room).cloned() else { return Ok(false) };
+        if can_return {
+            open.session.log.keep();
+        } else {
+            open.session.log.forget();
+            open.note_room();
+        }
+        self.write(reliable, (&data).into())?;
+        Ok(true)
+    }
+
+    fn write_latest(&mut self, data: &Data) -> Result<(), Ended> {
+        let Phase::Open(open) = &mut self.phase else { return Ok(()) };
+        let framed = latest::framed(open.latest_seq, data.into());
+        open.latest_seq = open.latest_seq.wrapping_add(1);
+        self.write(DataChannel::Application(Channel::Latest), Payload::Binary(&framed))
+    }
+
+    fn keep_latest(&mut self, data: Data) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.session.latest = Some(data);
+        }
+    }
+
+    fn has_room(&mut self, channel: DataChannel, bytes: usize) -> bool {
+        let buffered = self.str0m_channel(channel).map_or(0, |mut channel| channel.buffered_amount());
+        if channel == DataChannel::Application(Channel::Reliable) {
+            return buffered < RELIABLE_WINDOW_BYTES;
+        }
+        let waiting = self.unreliable_written - self.wire.lock().unordered_bytes_sent();
+        let behind = waiting > 0 && waiting + bytes as u64 > UNRELIABLE_WAITING_BYTES_MAX as u64;
+        !behind && (buffered == 0 || buffered + bytes <= UNRELIABLE_BACKLOG_BYTES_MAX)
+    }
+
+    pub(super) fn write(&mut self, channel: DataChannel, payload: Payload<'_>) -> Result<(), Ended> {
+        let mark = self.mark;
+        let bytes = if payload.bytes().is_empty() { mark.bytes() } else { payload.bytes() };
+        let binary = matches!(payload, Payload::Binary(_));
+        let Some(mut open) = self.str0m_channel(channel) else { return Err(Ended::lost(Reason::Closed)) };
+        match open.write(binary, bytes) {
+            Ok(true) => {
+                if channel != DataChannel::Application(Channel::Reliable) {
+                    self.unreliable_written += bytes.len() as u64;
+                }
+                Ok(())
+            }
+            Ok(false) => {
+                tracing::error!(connection = %self.id, "the transport refused a message within its bounds");
+                Err(Ended::over(Reason::Failed))
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn str0m_channel(&mut self, channel: DataChannel) -> Option<str0m::channel::Channel<'_>> {
+        self.rtc.channel(self.channels[channel]?)
+    }
+}

@@ -1,0 +1,77 @@
+//! A datagram's way to its connection.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::connection::{Connection, Ended};
+use super::datagram::Datagram;
+use super::id::ConnectionId;
+use super::route::{self, Kind};
+use super::{Endpoint, Reason};
+
+impl Endpoint {
+    /// Takes one datagram. `to` is the local address that it came to, never an unspecified one: ICE compares it with the
+    /// candidates of the answer.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let datagram = Datagram { from, to, bytes };
+        let Some(id) = self.route(now, datagram) else {
+            self.stats.datagrams_unrouted += 1;
+            return;
+        };
+        self.with_connection(id, |connection, out| connection.handle_datagram(now, datagram, out));
+        self.settle_claim(now, id, datagram);
+    }
+
+    fn route(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<ConnectionId> {
+        let known = self.routes.at(datagram.from);
+        match Kind::of(datagram.bytes) {
+            // Who is open has no handshake to make: it is that of a new connection from the same port.
+            Kind::Dtls if route::is_first_handshake(datagram.bytes) && self.is_open(known?) => {
+                return self.routes.asking(datagram.from).last().or(known);
+            }
+            Kind::Dtls => return known,
+            Kind::Other => return None,
+            Kind::Stun => {}
+        }
+        let proves = |id: &ConnectionId| self.connections.get(id).is_some_and(|known| known.proves(now, datagram));
+        let Some(named) = self.routes.named_by(datagram.bytes) else {
+            // The answer to a check names nobody. Who asks for this address may have sent the check.
+            return self.routes.asking(datagram.from).find(proves).or(known);
+        };
+        if self.routes.has_claim(datagram.from, named) {
+            return Some(named);
+        }
+        // A request from a new address, or from one that is another connection's.
+        if !proves(&named) {
+            return None;
+        }
+        let pushed_out = self.connections.get_mut(&named)?.add_source(now, datagram);
+        if let Some(source) = pushed_out {
+            self.routes.release(source, named);
+        }
+        self.routes.ask(datagram.from, named);
+        Some(named)
+    }
+
+    fn is_open(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(Connection::is_open)
+    }
+
+    /// An address becomes a connection's own when a check of ours has been answered from there.
+    fn settle_claim(&mut self, now: Instant, id: ConnectionId, datagram: Datagram<'_>) {
+        if self.routes.is_owner(datagram.from, id) || !self.routes.has_claim(datagram.from, id) {
+            return;
+        }
+        if !self.connections.get(&id).is_some_and(|known| known.reaches(now, datagram.from, datagram.to)) {
+            return;
+        }
+        if let Some(previous) = self.routes.claim(datagram.from, id) {
+            // A browser whose only address now belongs to another connection is no more: what we sent it would disturb
+            // the new one.
+            self.with_connection(previous, |connection, _| {
+                connection.remove_source(datagram.from);
+                if connection.sources().next().is_none() { Err(Ended::lost(Reason::TimedOut)) } else { Ok(()) }
+            });
+        }
+    }
+}
