@@ -18,7 +18,7 @@ fn main() {
     // `cargo test` runs this too, to see that it still works.
     let offers = if std::env::args().any(|argument| argument == "--bench") { OFFERS } else { 3 };
     let facing = "192.0.2.1:8080".parse().expect("an address");
-    let mut endpoint = Endpoint::new(Limits::relaxed(), [1; 32], start);
+    let mut endpoint = Endpoint::new(Limits::relaxed(), [1; 32], Instant::now());
     let certificate = str0m::crypto::from_feature_flags().dtls_provider.generate_certificate().expect("a certificate");
 
     let mut ours = Vec::new();

@@ -64,6 +64,7 @@ impl Client {
             sdp: json["description"]["sdp"].as_str().unwrap().to_owned(),
             mid: "0".to_owned(),
             addresses: json["candidates"].as_array().unwrap().iter().map(address).collect(),
+            session: None,
         };
         assert_eq!(answer.addresses.first(), Some(&to), "the address that was reached comes first");
         browser.accept(Instant::now(), &answer);

@@ -50,7 +50,7 @@ impl Lane {
     pub fn sent(&mut self, now: Instant, channel: Channel, print: Print) {
         match channel {
             Channel::Reliable => self.reliable.push_back(print),
-            Channel::Unreliable => {
+            Channel::Unreliable | Channel::Latest => {
                 self.unreliable.entry(print).or_default().push_back(now);
                 self.unreliable_by_age.push_back((now, print));
                 while self.unreliable_by_age.front().is_some_and(|(at, _)| *at + UNRELIABLE_AGE_MAX < now) {
@@ -81,7 +81,7 @@ impl Lane {
                     }
                 }))
             }
-            Channel::Unreliable => match self.unreliable.get(&print) {
+            Channel::Unreliable | Channel::Latest => match self.unreliable.get(&print) {
                 Some(_) => {
                     self.forget_oldest(print);
                     Ok(())

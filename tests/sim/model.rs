@@ -178,7 +178,7 @@ impl Model {
                         let most = QUEUE_BYTES_MAX + WINDOW_BYTES_MAX + MESSAGE_BYTES_MAX;
                         promise!(waiting <= most, "{waiting} reliable bytes wait for {peer}");
                     }
-                    Channel::Unreliable => {
+                    Channel::Unreliable | Channel::Latest => {
                         // Whatever its size, a message may go when nothing else is on the way.
                         let is_first = connection.unheard_unreliable == 0;
                         connection.unheard_unreliable += bytes;

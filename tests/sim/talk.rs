@@ -144,7 +144,7 @@ impl World {
     pub fn count(&mut self, channel: Channel, data: &Data) {
         match channel {
             Channel::Reliable => self.coverage.reliable += 1,
-            Channel::Unreliable => self.coverage.unreliable += 1,
+            Channel::Unreliable | Channel::Latest => self.coverage.unreliable += 1,
         }
         self.coverage.bytes += data.bytes().len() as u64;
     }

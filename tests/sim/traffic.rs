@@ -16,7 +16,7 @@ pub fn message(options: &Options, chance: &mut Chance, smallest: usize) -> (Chan
     let channel = if chance.happens(options.reliable) { Channel::Reliable } else { Channel::Unreliable };
     let most = match channel {
         Channel::Reliable => MESSAGE_BYTES_MAX,
-        Channel::Unreliable => UNRELIABLE_MESSAGE_BYTES_MAX,
+        Channel::Unreliable | Channel::Latest => UNRELIABLE_MESSAGE_BYTES_MAX,
     };
     let length = if chance.happens(options.large) {
         let most = chance.pick(&[(8, 4 * 1024), (4, 16 * 1024), (2, 64 * 1024), (1, most)]);
