@@ -76,7 +76,7 @@ fn announce(server: &Server) {
 }
 
 fn run(server: &mut Server, stopping: &AtomicBool) -> io::Result<()> {
-    let mut room = Room::new();
+    let mut room = Room::new(server.epoch());
     let mut next_tick = Instant::now() + TICK;
     while !stopping.load(Ordering::Relaxed) {
         // Nobody needs the snapshots of an empty room, and the laptop may sleep.

@@ -2,6 +2,8 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::{Endpoint, Limits, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, Reason, Refusal};
 
 /// A body of `POST ./connect`, and the same bytes as an SDP without its JSON. An offer that is taken can be written and
@@ -23,7 +25,12 @@ pub fn offer(body: &[u8]) {
 fn taken(offer: &Offer) {
     assert!((1..=MESSAGE_BYTES_MAX).contains(&offer.message_bytes_max()), "{offer:?}");
     let sdp = offer.to_sdp();
-    assert_eq!(Offer::parse_sdp(&sdp).as_ref(), Ok(offer), "what was written reads differently");
+    let ask = offer
+        .session()
+        .map_or(json!({}), |ask| json!({"resume": ask.token.as_deref().unwrap_or(""), "received": ask.received}));
+    let mut body = json!({"type": "offer", "sdp": sdp});
+    body.as_object_mut().into_iter().for_each(|body| body.extend(ask.as_object().cloned().unwrap_or_default()));
+    assert_eq!(Offer::parse(body.to_string().as_bytes()).as_ref(), Ok(offer), "what was written reads differently");
     assert!(!sdp.contains("a=candidate"), "an offer aims us at an address: {sdp}");
 
     // Its certificate and its cryptography cost more than a peer does.
@@ -40,6 +47,8 @@ fn answered(endpoint: &mut Endpoint, now: &mut Instant, offer: &Offer) {
     let answer = answer.unwrap_or_else(|refusal| panic!("{refusal:?} for an offer that parses: {offer:?}"));
     assert_eq!(answer.mid, offer.mid());
     let json: serde_json::Value = serde_json::from_str(&answer.to_json()).expect("the answer is JSON");
+    let resumed = offer.session().map(|_| &json["resumed"]);
+    assert!(resumed.is_none_or(|resumed| *resumed == false), "nobody can come back here: {json}");
     assert_eq!(json["candidates"].as_array().map(Vec::len), Some(facing.len()), "{json}");
 
     *now += Duration::from_millis(100);

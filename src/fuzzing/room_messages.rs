@@ -10,13 +10,14 @@ use crate::{Channel, Data, Event, MESSAGE_BYTES_MAX, PeerId, Reason};
 const NAME_BYTES_MAX: usize = 64;
 const LINE_BYTES_MAX: usize = 1000;
 const LINES_MAX: usize = 50;
-const SNAPSHOT_PEOPLE_MAX: usize = 115;
+const SNAPSHOT_PEOPLE_MAX: usize = 116;
 const BURST: usize = 10;
 const REFILL: Duration = Duration::from_millis(500);
 const WAVE_LASTS: Duration = Duration::from_millis(250);
 
-/// What one packet carries (`Channel::Unreliable` loses a longer message with any of its fragments).
-const PACKET_BYTES_MAX: usize = 1062;
+/// What one packet carries beside the number and the kind of a latest message; a longer one is lost with any of its
+/// fragments.
+const PACKET_BYTES_MAX: usize = 1062 - 5;
 
 const WELCOME_BYTES_OF_A_PERSON: usize = 4 + 1 + 1 + NAME_BYTES_MAX;
 const WELCOME_BYTES_OF_A_LINE: usize = 4 + WELCOME_BYTES_OF_A_PERSON + 2 + LINE_BYTES_MAX;
@@ -46,6 +47,17 @@ pub fn room_messages(bytes: &[u8]) {
                 let data = Data::Text(String::from_utf8_lossy(input.counted()).into_owned());
                 world.happens(&Event::Message { peer, channel, data });
             }
+            15 => {
+                let is_away = world.present.get_mut(&peer).is_some_and(|present| {
+                    present.is_away = !present.is_away;
+                    present.is_away
+                });
+                world.happens(&if is_away {
+                    Event::Away { peer }
+                } else {
+                    Event::Back { peer, address: [192, 0, 2, 10].into() }
+                });
+            }
             _ => {
                 let data = Data::Binary(input.counted().to_vec());
                 world.happens(&Event::Message { peer, channel, data });
@@ -56,6 +68,7 @@ pub fn room_messages(bytes: &[u8]) {
 
 struct World {
     now: Instant,
+    epoch: Instant,
     room: Room,
     present: BTreeMap<PeerId, Present>,
     lines: VecDeque<(Line, Instant)>,
@@ -71,13 +84,15 @@ struct Present {
     /// Sequence number, x, y, down.
     pointer: Option<(u16, u16, u16, bool)>,
     waved: Option<Instant>,
+    is_away: bool,
 }
 
 impl Present {
     fn place(&self, now: Instant) -> Place {
         let (_, x, y, down) = self.pointer.unwrap_or_default();
         let waves = self.waved.is_some_and(|waved| now < waved + WAVE_LASTS);
-        let state = u8::from(down) | u8::from(waves) << 1 | u8::from(self.pointer.is_some()) << 2;
+        let state =
+            u8::from(down) | u8::from(waves) << 1 | u8::from(self.pointer.is_some()) << 2 | u8::from(self.is_away) << 3;
         Place { id: self.person.id, x, y, state }
     }
 }
@@ -85,7 +100,15 @@ impl Present {
 impl World {
     fn new() -> World {
         let now = Instant::now();
-        World { now, room: Room::new(), present: BTreeMap::new(), lines: VecDeque::new(), last_id: 0, ticks: 0 }
+        World {
+            now,
+            epoch: now,
+            room: Room::new(now),
+            present: BTreeMap::new(),
+            lines: VecDeque::new(),
+            last_id: 0,
+            ticks: 0,
+        }
     }
 
     fn happens(&mut self, event: &Event) {
@@ -108,10 +131,11 @@ impl World {
         self.ticks += 1;
         let places: Vec<Place> = self.present.values().map(|present| present.place(self.now)).collect();
         for expected in places.chunks(SNAPSHOT_PEOPLE_MAX) {
-            let FromServer::Snapshot { tick, places } = self.said(Recipients::Everyone, Channel::Unreliable) else {
+            let FromServer::Snapshot { tick, time, places } = self.said(Recipients::Everyone, Channel::Latest) else {
                 panic!("a tick says something else than a Snapshot");
             };
             assert_eq!(tick, self.ticks);
+            assert_eq!(u128::from(time), (self.now - self.epoch).as_micros() % (1 << 32));
             assert_eq!(places, expected);
         }
         assert_eq!(self.room.poll_outgoing(), None, "more than one Snapshot of everyone");
@@ -128,10 +152,14 @@ impl World {
             FromPage::Ping { seq } => {
                 self.hears(Recipients::One(peer), Channel::Unreliable, &FromServer::Pong { seq });
             }
-            FromPage::Hello { version: 1, .. } if self.present.contains_key(&peer) => {
-                self.refused(peer, channel, MALFORMED);
+            FromPage::Hello { version: VERSION, .. } if self.present.contains_key(&peer) => {
+                if self.allowed(peer) {
+                    self.welcomed(peer);
+                } else {
+                    self.refused(peer, channel, TOO_FAST);
+                }
             }
-            FromPage::Hello { version: 1, name } => match clean_name(&name) {
+            FromPage::Hello { version: VERSION, name } => match clean_name(&name) {
                 None => self.refused(peer, channel, TOO_LONG_OR_EMPTY),
                 Some(name) => self.hello(peer, name),
             },
@@ -161,19 +189,25 @@ impl World {
         let name = if name.is_empty() { format!("Guest {id}") } else { name };
         let look = (0..).find(|look| self.present.values().all(|present| present.person.look != *look));
         let person = Person { id, look: look.expect("eight people have eight"), name };
-        self.present
-            .insert(peer, Present { person: person.clone(), spoke: VecDeque::new(), pointer: None, waved: None });
+        self.present.insert(
+            peer,
+            Present { person: person.clone(), spoke: VecDeque::new(), pointer: None, waved: None, is_away: false },
+        );
 
+        self.welcomed(peer);
+        self.hears(Recipients::EveryoneBut(peer), Channel::Reliable, &FromServer::Joined(person));
+    }
+
+    fn welcomed(&mut self, peer: PeerId) {
         let age = |said: Instant| u32::try_from((self.now - said).as_secs()).unwrap_or(u32::MAX);
         let welcome = FromServer::Welcome {
-            version: 1,
-            you: id,
+            version: VERSION,
+            you: self.present[&peer].person.id,
             people: self.present.values().map(|present| present.person.clone()).collect(),
             lines: self.lines.iter().map(|(line, said)| (age(*said), line.clone())).collect(),
         };
         let bytes = self.hears(Recipients::One(peer), Channel::Reliable, &welcome);
         assert!(bytes <= welcome_bytes_max(self.present.len()), "a Welcome of {bytes} bytes");
-        self.hears(Recipients::EveryoneBut(peer), Channel::Reliable, &FromServer::Joined(person));
     }
 
     fn chat(&mut self, peer: PeerId, channel: Channel, text: String) {
@@ -238,13 +272,15 @@ impl World {
             Recipients::EveryoneBut(but) => present.filter(|peer| *peer != but).collect(),
         };
         assert_eq!(self.room.recipients(to), hearers);
-        let bytes_max = if channel == Channel::Unreliable { PACKET_BYTES_MAX } else { MESSAGE_BYTES_MAX };
+        let bytes_max = if channel == Channel::Reliable { MESSAGE_BYTES_MAX } else { PACKET_BYTES_MAX };
         assert!(outgoing.bytes.len() <= bytes_max, "{} bytes on {channel:?}", outgoing.bytes.len());
         let said = FromServer::read(&outgoing.bytes).expect("a message of the document");
         assert_eq!(said.to_bytes(), outgoing.bytes, "two ways to write {said:?}");
         said
     }
 }
+
+const VERSION: u8 = 2;
 
 const TOO_FAST: u8 = 1;
 const TOO_LONG_OR_EMPTY: u8 = 2;

@@ -33,6 +33,7 @@ pub(super) enum FromServer {
     },
     Snapshot {
         tick: u32,
+        time: u32,
         places: Vec<Place>,
     },
     Pong {
@@ -113,6 +114,7 @@ impl FromServer {
             0x86 => FromServer::Refused { reason: unread.u8()? },
             0x90 => FromServer::Snapshot {
                 tick: unread.u32()?,
+                time: unread.u32()?,
                 places: (0..unread.u8()?).map(|_| unread.place()).collect::<Option<_>>()?,
             },
             0x91 => FromServer::Pong { seq: unread.u32()? },
@@ -136,10 +138,10 @@ impl FromServer {
             FromServer::Renamed { id, name } => [&[0x84][..], &id.to_le_bytes(), &str8(name)].concat(),
             FromServer::Said(line) => [vec![0x85], line.to_bytes()].concat(),
             FromServer::Refused { reason } => vec![0x86, *reason],
-            FromServer::Snapshot { tick, places } => {
+            FromServer::Snapshot { tick, time, places } => {
                 let count = [u8::try_from(places.len()).expect("fits its count")];
                 let places: Vec<u8> = places.iter().flat_map(Place::to_bytes).collect();
-                [&[0x90][..], &tick.to_le_bytes(), &count, &places].concat()
+                [&[0x90][..], &tick.to_le_bytes(), &time.to_le_bytes(), &count, &places].concat()
             }
             FromServer::Pong { seq } => [&[0x91][..], &seq.to_le_bytes()].concat(),
         }

@@ -85,6 +85,7 @@ impl Place {
     pub(super) const DOWN: u8 = 1;
     pub(super) const WAVING: u8 = 2;
     pub(super) const HAS_POINTER: u8 = 4;
+    pub(super) const AWAY: u8 = 8;
 }
 
 /// Why a page's message was not taken.
@@ -118,6 +119,8 @@ pub(super) enum FromServer<'a> {
     Refused(RefusedReason),
     Snapshot {
         tick: u32,
+        /// Microseconds of the server's clock, modulo 2^32.
+        time: u32,
         places: &'a [Place],
     },
     Pong {
@@ -126,7 +129,7 @@ pub(super) enum FromServer<'a> {
 }
 
 /// The version of this format that Hello and Welcome name.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 impl FromServer<'_> {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
@@ -163,9 +166,10 @@ impl FromServer<'_> {
                 put_line(&mut out, line);
             }
             FromServer::Refused(reason) => out.extend([0x86, *reason as u8]),
-            FromServer::Snapshot { tick, places } => {
+            FromServer::Snapshot { tick, time, places } => {
                 out.push(0x90);
                 out.extend(tick.to_le_bytes());
+                out.extend(time.to_le_bytes());
                 out.push(places.len() as u8);
                 for place in *places {
                     out.extend(place.id.to_le_bytes());
@@ -347,7 +351,11 @@ mod tests {
                     Some(reason) => FromServer::Refused(reason),
                     None => continue,
                 },
-                "Snapshot" => FromServer::Snapshot { tick: number(&message["tick"]), places: &places },
+                "Snapshot" => FromServer::Snapshot {
+                    tick: number(&message["tick"]),
+                    time: number(&message["time"]),
+                    places: &places,
+                },
                 "Pong" => FromServer::Pong { seq: number(&message["seq"]) },
                 other => panic!("{other} is not a message of ours"),
             };

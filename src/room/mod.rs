@@ -18,8 +18,9 @@ const LINES_MAX: usize = 50;
 /// Longest chat line, in bytes of UTF-8: one packet.
 const LINE_BYTES_MAX: usize = 1000;
 
-/// People in one Snapshot: 6 + 115 × 9 bytes fit the 1,062 of one packet, so that losing a packet loses one message.
-const SNAPSHOT_PEOPLE_MAX: usize = 115;
+/// People in one Snapshot: 10 + 116 × 9 bytes and the 5 of `lt` fit the 1,062 of one packet, so that losing a packet loses
+/// one message.
+const SNAPSHOT_PEOPLE_MAX: usize = 116;
 
 /// People whose Welcome, with 64-byte names and the longest chat, stays below a message's 256 KiB.
 pub const PEOPLE_MAX: usize = 2000;
@@ -31,8 +32,10 @@ pub const TICKS_PER_SECOND: u32 = 60;
 ///
 /// Give it every event of the endpoint, and a tick [`TICKS_PER_SECOND`] times a second; after each, take everything from
 /// [`poll_outgoing`](Room::poll_outgoing) and send it to [`recipients`](Room::recipients).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Room {
+    /// The zero of the server's clock.
+    epoch: Instant,
     people: BTreeMap<PeerId, Person>,
     lines: VecDeque<Line>,
     next_id: u32,
@@ -72,9 +75,10 @@ pub enum Recipients {
 }
 
 impl Room {
-    /// An empty room.
-    pub fn new() -> Room {
-        Room::default()
+    /// An empty room. `epoch` is the zero of the clock that pages read as `serverNow()`: with it they tell how old a
+    /// Snapshot is.
+    pub fn new(epoch: Instant) -> Room {
+        Room { epoch, people: BTreeMap::new(), lines: VecDeque::new(), next_id: 0, tick: 0, out: VecDeque::new() }
     }
 
     /// Whether nobody has said Hello.
@@ -99,7 +103,9 @@ impl Room {
     /// Takes what happened to a peer. A page that has connected is nobody until it says Hello.
     pub fn handle_event(&mut self, now: Instant, event: &Event) {
         match event {
-            Event::Joined { .. } | Event::Away { .. } | Event::Back { .. } => {}
+            Event::Joined { .. } => {}
+            Event::Away { peer } => self.set_away(*peer, true),
+            Event::Back { peer, .. } => self.set_away(*peer, false),
             Event::Left { peer, .. } => {
                 if let Some(person) = self.people.remove(peer) {
                     self.say(Recipients::Everyone, &FromServer::Left { id: person.id });
@@ -123,9 +129,19 @@ impl Room {
     pub fn tick(&mut self, now: Instant) {
         self.tick = self.tick.wrapping_add(1);
         let places: Vec<Place> = self.people.values().map(|person| person.place(now)).collect();
+        // As many bits as there are.
+        let time = now.saturating_duration_since(self.epoch).as_micros() as u32;
+        // A newest message takes the place of one that waits, so of several that belong together none must be one.
+        let channel = if places.len() > SNAPSHOT_PEOPLE_MAX { Channel::Unreliable } else { Channel::Latest };
         for places in places.chunks(SNAPSHOT_PEOPLE_MAX) {
-            let bytes = FromServer::Snapshot { tick: self.tick, places }.to_bytes();
-            self.out.push_back(Outgoing { to: Recipients::Everyone, channel: Channel::Unreliable, bytes });
+            let bytes = FromServer::Snapshot { tick: self.tick, time, places }.to_bytes();
+            self.out.push_back(Outgoing { to: Recipients::Everyone, channel, bytes });
+        }
+    }
+
+    fn set_away(&mut self, peer: PeerId, is_away: bool) {
+        if let Some(person) = self.people.get_mut(&peer) {
+            person.is_away = is_away;
         }
     }
 
@@ -172,8 +188,14 @@ impl Room {
         if version != VERSION {
             return Err(RefusedReason::UnknownVersion);
         }
-        if self.people.contains_key(&peer) {
-            return Err(RefusedReason::Malformed);
+        if let Some(person) = self.people.get_mut(&peer) {
+            // A page that was reloaded has forgotten where it is. A Welcome is large.
+            if !person.rate.allows(now) {
+                return Err(RefusedReason::TooFast);
+            }
+            let id = person.id;
+            self.welcome(now, peer, id);
+            return Ok(());
         }
         let name = clean_name(name).ok_or(RefusedReason::TooLongOrEmpty)?;
         self.next_id = self.next_id.wrapping_add(1);
@@ -182,7 +204,13 @@ impl Room {
         let person = Person::new(id, self.free_look(), name);
         let joined = FromServer::Joined(person.view()).to_bytes();
         self.people.insert(peer, person);
+        self.welcome(now, peer, id);
+        let to = Recipients::EveryoneBut(peer);
+        self.out.push_back(Outgoing { to, channel: Channel::Reliable, bytes: joined });
+        Ok(())
+    }
 
+    fn welcome(&mut self, now: Instant, peer: PeerId, id: u32) {
         let age =
             |line: &Line| u32::try_from(now.saturating_duration_since(line.said_at).as_secs()).unwrap_or(u32::MAX);
         let welcome = FromServer::Welcome {
@@ -192,9 +220,6 @@ impl Room {
         };
         let bytes = welcome.to_bytes();
         self.out.push_back(Outgoing { to: Recipients::One(peer), channel: Channel::Reliable, bytes });
-        let to = Recipients::EveryoneBut(peer);
-        self.out.push_back(Outgoing { to, channel: Channel::Reliable, bytes: joined });
-        Ok(())
     }
 
     /// The smallest that nobody has; past 256 people some share one.

@@ -17,6 +17,7 @@ pub(super) struct Person {
     pub(super) name: String,
     /// For chat lines and new names.
     pub(super) rate: Rate,
+    pub(super) is_away: bool,
     pointer: Option<Pointer>,
     waves_until: Option<Instant>,
 }
@@ -31,7 +32,7 @@ struct Pointer {
 
 impl Person {
     pub(super) fn new(id: u32, look: u8, name: String) -> Person {
-        Person { id, look, name, rate: Rate::default(), pointer: None, waves_until: None }
+        Person { id, look, name, rate: Rate::default(), is_away: false, pointer: None, waves_until: None }
     }
 
     pub(super) fn view(&self) -> PersonView<'_> {
@@ -51,11 +52,12 @@ impl Person {
 
     pub(super) fn place(&self, now: Instant) -> Place {
         let waving = if self.waves_until.is_some_and(|until| now < until) { Place::WAVING } else { 0 };
+        let away = if self.is_away { Place::AWAY } else { 0 };
         match self.pointer {
-            None => Place { id: self.id, x: 0, y: 0, state: waving },
+            None => Place { id: self.id, x: 0, y: 0, state: waving | away },
             Some(Pointer { x, y, down, .. }) => {
                 let down = if down { Place::DOWN } else { 0 };
-                Place { id: self.id, x, y, state: Place::HAS_POINTER | waving | down }
+                Place { id: self.id, x, y, state: Place::HAS_POINTER | waving | down | away }
             }
         }
     }

@@ -10,7 +10,8 @@ struct Table {
 
 impl Table {
     fn new() -> Table {
-        Table { room: Room::new(), now: Instant::now() }
+        let now = Instant::now();
+        Table { room: Room::new(now), now }
     }
 
     /// Gives the room a message and returns what it sends.
@@ -29,7 +30,7 @@ impl Table {
     }
 
     fn hello(&mut self, peer: u64, name: &str) -> Vec<Outgoing> {
-        self.reliable(peer, &[&[1, 1, name.len() as u8], name.as_bytes()].concat())
+        self.reliable(peer, &[&[1, VERSION, name.len() as u8], name.as_bytes()].concat())
     }
 
     fn chat(&mut self, peer: u64, text: &str) -> Vec<Outgoing> {
@@ -77,7 +78,7 @@ fn nobody_is_here_before_hello() {
     assert_eq!(table.sent(), []);
     assert_eq!(table.chat(1, "hi"), refused(1, RefusedReason::NotBeforeHello));
     assert_eq!(table.snapshot(), []);
-    assert_eq!(table.reliable(1, &[1, 2, 0]), refused(1, RefusedReason::UnknownVersion));
+    assert_eq!(table.reliable(1, &[1, 1, 0]), refused(1, RefusedReason::UnknownVersion));
     table.room.handle_event(table.now, &Event::Left { peer: 1.into(), reason: Reason::Closed });
     assert_eq!(table.sent(), [], "nobody saw them come, so nobody sees them go");
 }
@@ -122,7 +123,6 @@ fn a_flood_of_lines_is_refused_and_then_forgiven() {
 fn what_cannot_be_taken_is_said() {
     let mut table = Table::new();
     table.hello(1, "Ada");
-    assert_eq!(table.hello(1, "Again"), refused(1, RefusedReason::Malformed));
     assert_eq!(table.chat(1, " \n "), refused(1, RefusedReason::TooLongOrEmpty));
     assert_eq!(table.chat(1, &"x".repeat(1001)), refused(1, RefusedReason::TooLongOrEmpty));
     assert_eq!(table.reliable(1, &[99]), refused(1, RefusedReason::Malformed));
@@ -156,14 +156,15 @@ fn snapshots_hold_everyone_and_fit_a_packet() {
     table.hear(3, Channel::Unreliable, &[0x10, 1, 0, 10, 0, 20, 0, 1]);
     table.hear(4, Channel::Unreliable, &[0x11]);
     let snapshots = table.snapshot();
-    let counts: Vec<u8> = snapshots.iter().map(|snapshot| snapshot.bytes[5]).collect();
-    assert_eq!(counts, [115, 115, 20]);
+    let counts: Vec<u8> = snapshots.iter().map(|snapshot| snapshot.bytes[9]).collect();
+    assert_eq!(counts, [116, 116, 18]);
+    assert!(snapshots.iter().all(|snapshot| snapshot.channel == Channel::Unreliable), "none may take another's place");
     assert!(
         snapshots
             .iter()
-            .all(|s| s.bytes.len() <= 1062 && s.to == Recipients::Everyone && s.bytes[1..5] == [1, 0, 0, 0])
+            .all(|s| s.bytes.len() <= 1057 && s.to == Recipients::Everyone && s.bytes[1..5] == [1, 0, 0, 0])
     );
-    let entry = |i: usize| &snapshots[0].bytes[6 + 9 * i..][..9];
+    let entry = |i: usize| &snapshots[0].bytes[10 + 9 * i..][..9];
     assert_eq!(entry(2), [3, 0, 0, 0, 10, 0, 20, 0, Place::HAS_POINTER | Place::DOWN]);
     assert_eq!(entry(3), [4, 0, 0, 0, 0, 0, 0, 0, Place::WAVING]);
 }
@@ -180,4 +181,26 @@ fn the_largest_welcome_fits_a_message() {
     }
     let welcome = table.hello(PEOPLE_MAX as u64, &name).remove(0);
     assert!(welcome.bytes.len() <= crate::MESSAGE_BYTES_MAX, "{}", welcome.bytes.len());
+}
+
+#[test]
+fn who_is_away_is_shown_so_and_who_is_reloaded_is_welcomed_again() {
+    let mut table = Table::new();
+    table.hello(1, "Ada");
+    table.hello(2, "Bob");
+    table.now += Duration::from_micros(4_294_967_296 + 7);
+    table.room.handle_event(table.now, &Event::Away { peer: 2.into() });
+    let snapshot = table.snapshot().remove(0);
+    assert_eq!((snapshot.channel, &snapshot.bytes[5..9]), (Channel::Latest, &[7, 0, 0, 0][..]));
+    assert_eq!(snapshot.bytes[10 + 9 + 8], Place::AWAY);
+    table.room.handle_event(table.now, &Event::Back { peer: 2.into(), address: [127, 0, 0, 1].into() });
+    assert_eq!(table.snapshot()[0].bytes[10 + 9 + 8], 0);
+
+    let sent = table.hello(2, "Somebody else");
+    assert_eq!(sent.len(), 1, "nobody else hears of it");
+    assert_eq!(sent[0].to, Recipients::One(2.into()));
+    assert_eq!(sent[0].bytes[..6], [0x81, VERSION, 2, 0, 0, 0], "the same person");
+    assert!(sent[0].bytes.windows(3).any(|name| name == b"Bob"));
+    let welcomes = (0..50).filter(|_| table.hello(2, "") != refused(2, RefusedReason::TooFast)).count();
+    assert_eq!(welcomes, 9);
 }

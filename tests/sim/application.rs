@@ -23,10 +23,10 @@ pub struct Outgoing {
 }
 
 impl Application {
-    pub fn new(kind: Kind, seed: u64) -> Application {
+    pub fn new(kind: Kind, seed: u64, now: Instant) -> Application {
         match kind {
             Kind::Echo => Application::Echo(Chance::of(seed, "application", 0)),
-            Kind::Room => Application::Room(Room::new()),
+            Kind::Room => Application::Room(Room::new(now)),
         }
     }
 

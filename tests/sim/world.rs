@@ -78,7 +78,7 @@ impl World {
             host: Host::new(options.limits, key, now),
             model: Model::new(options.limits, options.is_fair()),
             visitors,
-            application: Application::new(options.application, seed),
+            application: Application::new(options.application, seed, now),
             untold: VecDeque::new(),
             is_calm: false,
             agenda: BTreeMap::new(),
