@@ -18,7 +18,7 @@ pub struct RoomPage {
 
 impl RoomPage {
     pub fn hello() -> (Channel, Data) {
-        (Channel::Reliable, Data::Binary(b"\x01\x01\x03Ada".to_vec()))
+        (Channel::Reliable, Data::Binary(b"\x01\x02\x03Ada".to_vec()))
     }
 
     /// Something that a person does, or now and then nonsense.
