@@ -87,7 +87,7 @@ impl Endpoint {
             true => connection.say_farewell(now, Over::SlowConsumer, "", out),
             false => {
                 connection.close(now, out);
-                Err(Ended::over(Reason::SlowConsumer))
+                Err(Ended::over(Reason::Closed))
             }
         });
     }

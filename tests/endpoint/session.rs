@@ -349,6 +349,18 @@ fn who_takes_nothing_for_ten_seconds_is_too_slow() {
 }
 
 #[test]
+fn a_plain_page_that_takes_nothing_is_too_slow_as_well() {
+    let mut lan = Lan::new();
+    let (id, peer) = lan.join();
+    lan.browser(id).is_dead = true;
+    let large = Data::Binary(vec![7; 128 * 1024]);
+    while send(&mut lan, peer, Channel::Reliable, &large) == SendOutcome::Sent {}
+    lan.run(11 * SECOND);
+    assert_eq!(lan.events.last(), Some(&Event::Left { peer, reason: Reason::SlowConsumer }));
+    assert_eq!(lan.endpoint.poll_timeout(), None);
+}
+
+#[test]
 fn the_away_give_their_places_to_newcomers() {
     let mut lan = Lan::with(Limits { peers_max: 2, ..Limits::default() });
     let (mut page, peer) = Page::join(&mut lan);
