@@ -57,7 +57,7 @@ pub enum Reason {
     TimedOut,
     /// The application disconnected it.
     Kicked,
-    /// It left more than half of its reliable budget untaken for too long
+    /// Its reliable budget was used up, and it did not take half of it in time
     /// ([`Limits::slow_consumer_after`](crate::Limits::slow_consumer_after)).
     SlowConsumer,
     /// The server is shutting down.

@@ -18,7 +18,7 @@ pub struct Limits {
     /// How long a peer whose page has vanished may be away before it leaves. The default of 30 s is a phone that
     /// changes networks, or a reload of a slow page. With zero nobody is away, and who vanishes leaves at once.
     pub grace: Duration,
-    /// How long a peer may leave more than half of its reliable budget untaken, once it was full, before it leaves with
+    /// How long a peer whose reliable budget of 1 MiB is used up has to take half of it, before it leaves with
     /// [`Reason::SlowConsumer`](super::Reason::SlowConsumer). The default of 10 s outlasts a bad moment of Wi-Fi.
     pub slow_consumer_after: Duration,
 }
@@ -131,7 +131,7 @@ mod tests {
             ("unreliable bytes not acknowledged by one peer", format!("{UNRELIABLE_BACKLOG_BYTES_MAX} bytes")),
             ("unreliable bytes waiting for SCTP's window", format!("{UNRELIABLE_WAITING_BYTES_MAX} bytes")),
             ("grace time of a peer that is away", format!("{} s", default.grace.as_secs())),
-            ("a full reliable budget", format!("{} s", default.slow_consumer_after.as_secs())),
+            ("to take half of a full reliable budget", format!("{} s", default.slow_consumer_after.as_secs())),
             ("channels that one peer opens", CHANNELS_OPENED_MAX.to_string()),
             ("SCTP stream ids", format!("0 to {}", STREAM_IDS_MAX - 1)),
             ("messages before both channels are open", format!("{EARLY_MESSAGE_BYTES_MAX} bytes")),

@@ -20,6 +20,8 @@ pub(super) struct ReliableLog {
     given: usize,
     /// Messages forgotten since the beginning: the number of the first that is kept. Pages count modulo 2^32.
     forgotten: u32,
+    /// What those were, in bytes.
+    forgotten_bytes: u64,
 }
 
 impl ReliableLog {
@@ -48,6 +50,7 @@ impl ReliableLog {
     pub(super) fn forget(&mut self) {
         if let Some(data) = self.kept.pop_front() {
             self.bytes -= cost(&data);
+            self.forgotten_bytes += cost(&data) as u64;
             self.forgotten = self.forgotten.wrapping_add(1);
             self.given = self.given.saturating_sub(1);
         }
@@ -73,9 +76,9 @@ impl ReliableLog {
         self.given = 0;
     }
 
-    /// Whether less than half of the budget is taken.
-    pub(super) fn has_recovered(&self) -> bool {
-        self.bytes < RELIABLE_LOG_BYTES_MAX / 2
+    /// Bytes that the peer has taken since the beginning.
+    pub(super) fn taken_bytes(&self) -> u64 {
+        self.forgotten_bytes
     }
 }
 
@@ -107,12 +110,11 @@ mod tests {
             assert!(log.push(large(i)));
         }
         assert!(!log.push(Data::Text(String::new())), "even an empty message must find room");
-        assert!(!log.has_recovered());
         for i in 0..4 {
             assert_eq!(log.waiting(), Some(&large(i)));
             log.forget();
         }
-        assert_eq!((log.waiting(), log.bytes), (None, 0));
+        assert_eq!((log.waiting(), log.bytes, log.taken_bytes()), (None, 0, 1024 * 1024));
         log.forget();
         assert_eq!((log.bytes, log.forgotten), (0, 4));
     }

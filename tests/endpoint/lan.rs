@@ -28,6 +28,9 @@ pub struct Lan {
     pub delay: Duration,
     /// The share of datagrams that is lost, from 0 to 1, each way.
     pub loss: f64,
+    /// What the path to the browsers takes, in bytes a second, and has not taken yet: a queue without end. `None`: all of it.
+    pub rate: Option<u32>,
+    busy_until: Instant,
     /// Datagrams sent by anyone, lost or not.
     pub datagrams: usize,
     chance: StdRng,
@@ -49,6 +52,8 @@ impl Lan {
             events: Vec::new(),
             delay: Duration::from_millis(1),
             loss: 0.0,
+            rate: None,
+            busy_until: now,
             datagrams: 0,
             chance: StdRng::seed_from_u64(1),
             in_flight: VecDeque::new(),
@@ -138,8 +143,17 @@ impl Lan {
     }
 
     pub fn put_in_flight(&mut self, transmits: impl IntoIterator<Item = Transmit>) {
-        let arrives = self.now + self.delay;
-        self.in_flight.extend(transmits.into_iter().map(|transmit| (arrives, transmit)));
+        for transmit in transmits {
+            let mut leaves = self.now;
+            if let Some(rate) = self.rate.filter(|_| transmit.from == SERVER.parse().unwrap()) {
+                let takes = Duration::from_secs_f64(transmit.bytes.len() as f64 / f64::from(rate));
+                self.busy_until = self.busy_until.max(self.now) + takes;
+                leaves = self.busy_until;
+            }
+            let arrives = leaves + self.delay;
+            let at = self.in_flight.partition_point(|(other, _)| *other <= arrives);
+            self.in_flight.insert(at, (arrives, transmit));
+        }
     }
 
     /// Moves time to the next thing that happens, at most to `end`, and lets it happen.

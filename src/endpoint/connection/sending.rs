@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::super::channel::DataChannel;
 use super::super::latest::{self, HEADER_BYTES};
-use super::super::limits::{RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX};
+use super::super::limits::{
+    RELIABLE_LOG_BYTES_MAX, RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX,
+};
 use super::super::liveness::Liveness;
 use super::super::session::Session;
 use super::super::{Channel, Data, Outbox, Payload, Reason, SendOutcome, Why};
@@ -17,8 +19,8 @@ pub(super) struct Open {
     pub(super) liveness: Option<Liveness>,
     /// Reliable bytes taken that the page has not heard of.
     pub(super) unreported_bytes: usize,
-    /// Since when the reliable budget has been full, and not half empty again.
-    full_since: Option<Instant>,
+    /// When the reliable budget was used up, and how many bytes the peer had taken; until it has taken half of it.
+    full: Option<(Instant, u64)>,
     /// The number of the next message of `lt`.
     latest_seq: u32,
 }
@@ -26,30 +28,23 @@ pub(super) struct Open {
 impl Open {
     /// `heartbeat_from` is now, for a page that speaks on `ctl`.
     pub(super) fn new(session: Session, heartbeat_from: Option<Instant>) -> Open {
-        Open {
-            session,
-            liveness: heartbeat_from.map(Liveness::new),
-            unreported_bytes: 0,
-            full_since: None,
-            latest_seq: 0,
-        }
+        Open { session, liveness: heartbeat_from.map(Liveness::new), unreported_bytes: 0, full: None, latest_seq: 0 }
     }
 
     pub(super) fn deadline(&self, heard_at: Instant, slow_consumer_after: Duration) -> Option<(Instant, Why)> {
         let heartbeat = self.liveness.as_ref().map(|liveness| (liveness.deadline(heard_at), Why::Heartbeat));
-        let slow = self.full_since.map(|since| (since + slow_consumer_after, Why::SlowConsumer));
+        let slow = self.full.map(|(since, _)| (since + slow_consumer_after, Why::SlowConsumer));
         [heartbeat, slow].into_iter().flatten().min()
     }
 
     pub(super) fn is_slow(&self, now: Instant, slow_consumer_after: Duration) -> bool {
-        self.full_since.is_some_and(|since| since + slow_consumer_after <= now)
+        self.full.is_some_and(|(since, _)| since + slow_consumer_after <= now)
     }
 
     /// After messages have left the log.
     pub(super) fn note_room(&mut self) {
-        if self.full_since.is_some() && self.session.log.has_recovered() {
-            self.full_since = None;
-        }
+        let taken = self.session.log.taken_bytes();
+        self.full = self.full.filter(|(_, before)| taken - before < RELIABLE_LOG_BYTES_MAX as u64 / 2);
     }
 }
 
@@ -82,7 +77,7 @@ impl Connection {
         // Nobody will ask for it again, so it need not be copied.
         let is_direct = has_room && !open.session.can_return() && open.session.log.waiting().is_none();
         if !is_direct && !open.session.log.push(payload.to_data()) {
-            open.full_since.get_or_insert(now);
+            open.full.get_or_insert((now, open.session.log.taken_bytes()));
             return Ok(SendOutcome::Full);
         }
         if has_room {
@@ -164,12 +159,17 @@ impl Connection {
 
     fn has_room(&mut self, channel: DataChannel, bytes: usize) -> bool {
         let buffered = self.str0m_channel(channel).map_or(0, |mut channel| channel.buffered_amount());
+        let (reliable_max, unreliable_max, left) = {
+            let wire = self.wire.lock();
+            let share = |bytes| wire.share_of(bytes);
+            (share(RELIABLE_WINDOW_BYTES), share(UNRELIABLE_BACKLOG_BYTES_MAX), wire.unordered_bytes_sent())
+        };
         if channel == DataChannel::Application(Channel::Reliable) {
-            return buffered < RELIABLE_WINDOW_BYTES;
+            return buffered < reliable_max;
         }
-        let waiting = self.unreliable_written - self.wire.lock().unordered_bytes_sent();
+        let waiting = self.unreliable_written - left;
         let behind = waiting > 0 && waiting + bytes as u64 > UNRELIABLE_WAITING_BYTES_MAX as u64;
-        !behind && (buffered == 0 || buffered + bytes <= UNRELIABLE_BACKLOG_BYTES_MAX)
+        !behind && (buffered == 0 || buffered + bytes <= unreliable_max)
     }
 
     pub(super) fn write(&mut self, channel: DataChannel, payload: Payload<'_>) -> Result<(), Ended> {

@@ -7,6 +7,7 @@
 mod empty;
 mod packet;
 mod round_trip;
+mod share;
 mod tap;
 mod wire;
 

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Samples of which the smallest counts. An acknowledgement may be delayed by 200 ms, but not eight in a row while data
 /// flows, since every second packet is acknowledged at once.
@@ -8,18 +8,32 @@ const SAMPLES: usize = 8;
 /// Before the first sample: a slow Wi-Fi.
 const UNKNOWN: Duration = Duration::from_millis(50);
 
+/// The round trip of an empty path is the smallest of this long, or of twice as long: a queue that has stood since then is
+/// taken for a part of the path.
+const BASE_LASTS: Duration = Duration::from_secs(30);
+
 /// The round trip as the wire sees it.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip {
     samples: VecDeque<Duration>,
+    /// The smallest of this period, which began then, and of the one before.
+    base: Option<(Instant, Duration)>,
+    base_before: Option<Duration>,
 }
 
 impl RoundTrip {
-    pub(super) fn sample(&mut self, taken: Duration) {
+    pub(super) fn sample(&mut self, now: Instant, taken: Duration) {
         self.samples.push_back(taken);
         if self.samples.len() > SAMPLES {
             self.samples.pop_front();
         }
+        self.base = match self.base {
+            Some((since, smallest)) if now < since + BASE_LASTS => Some((since, smallest.min(taken))),
+            previous => {
+                self.base_before = previous.map(|(_, smallest)| smallest);
+                Some((now, taken))
+            }
+        };
     }
 
     /// The smallest of the last few.
@@ -31,23 +45,53 @@ impl RoundTrip {
     pub(super) fn patience(&self) -> Duration {
         self.smallest() * 2
     }
+
+    /// Of an empty path.
+    pub(super) fn base(&self) -> Duration {
+        self.base.map(|(_, smallest)| smallest).into_iter().chain(self.base_before).min().unwrap_or(UNKNOWN)
+    }
+
+    /// How much longer the last two took than an empty path does: what waits in a queue on the way. Of data that is not
+    /// followed by more at once it may be the delay of the acknowledgement instead.
+    pub(super) fn queueing(&self) -> Duration {
+        let newest = self.samples.iter().rev().take(2).min();
+        newest.map_or(Duration::ZERO, |newest| newest.saturating_sub(self.base()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+
     #[test]
     fn the_smallest_of_the_last_eight() {
-        let ms = Duration::from_millis;
+        let now = Instant::now();
         let mut round_trip = RoundTrip::default();
         assert_eq!(round_trip.patience(), 2 * UNKNOWN);
-        round_trip.sample(ms(5));
-        for _ in 0..SAMPLES - 1 {
-            round_trip.sample(ms(205));
+        round_trip.sample(now, 5 * MS);
+        round_trip.sample(now, 205 * MS);
+        assert_eq!(round_trip.queueing(), Duration::ZERO, "one delayed acknowledgement is no queue");
+        for _ in 0..SAMPLES - 2 {
+            round_trip.sample(now, 205 * MS);
         }
-        assert_eq!(round_trip.smallest(), ms(5));
-        round_trip.sample(ms(205));
-        assert_eq!(round_trip.smallest(), ms(205));
+        assert_eq!(round_trip.smallest(), 5 * MS);
+        assert_eq!(round_trip.queueing(), 200 * MS);
+        round_trip.sample(now, 205 * MS);
+        assert_eq!(round_trip.smallest(), 205 * MS);
+    }
+
+    #[test]
+    fn a_longer_path_is_no_queue_after_a_minute() {
+        let start = Instant::now();
+        let mut round_trip = RoundTrip::default();
+        round_trip.sample(start, 5 * MS);
+        for second in 0..59 {
+            round_trip.sample(start + Duration::from_secs(second), 105 * MS);
+            assert!(second < 1 || round_trip.queueing() == 100 * MS, "{second}");
+        }
+        round_trip.sample(start + Duration::from_secs(61), 105 * MS);
+        assert_eq!(round_trip.queueing(), Duration::ZERO);
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::packet::{HEADER_BYTES, Sack, Tsn, forward_tsn, packet};
 use super::round_trip::RoundTrip;
+use super::share::Share;
 
 /// Chunks in flight that are remembered. The reliable window and the unreliable bound hold 450 full ones; a flood of tiny
 /// messages more. Past it SCTP is on its own until the wire is empty.
@@ -59,7 +60,9 @@ pub(in crate::endpoint) struct Wire {
     /// reliable and lost.
     forgotten: Option<Tsn>,
     unordered_bytes_sent: u64,
+    in_flight_bytes: usize,
     round_trip: RoundTrip,
+    share: Share,
     tail: VecDeque<(Tsn, Vec<u8>)>,
     probes: u32,
     probe_at: Option<Instant>,
@@ -73,6 +76,7 @@ pub(in crate::endpoint) struct Wire {
 struct Chunk {
     is_reliable: bool,
     has_arrived: bool,
+    bytes: usize,
     /// SACKs that reported later data and not this.
     missing: u8,
     /// For the first time: an acknowledgement of a later copy makes the round trip look longer, never shorter.
@@ -99,7 +103,9 @@ impl Wire {
             newest: None,
             forgotten: None,
             unordered_bytes_sent: 0,
+            in_flight_bytes: 0,
             round_trip: RoundTrip::default(),
+            share: Share::default(),
             tail: VecDeque::new(),
             probes: 0,
             probe_at: None,
@@ -121,6 +127,11 @@ impl Wire {
     /// A packet of the browser has come.
     pub(super) fn heard(&mut self) {
         self.heard_at = self.now;
+    }
+
+    /// As much of a bound on bytes in flight as the path bears without a queue.
+    pub(in crate::endpoint) fn share_of(&self, bytes: usize) -> usize {
+        self.share.of(bytes)
     }
 
     /// Bytes of unreliable messages that have left for the first time, since the beginning.
@@ -175,10 +186,12 @@ impl Wire {
                     self.in_flight.push_back(Chunk {
                         is_reliable,
                         has_arrived: false,
+                        bytes: chunk.bytes,
                         missing: 0,
                         sent_at: self.now,
                         given_up_at: self.now + TAIL_FORGIVEN_AFTER,
                     });
+                    self.in_flight_bytes += chunk.bytes;
                     if chunk.is_unordered {
                         self.unordered_bytes_sent += chunk.bytes as u64;
                     }
@@ -210,9 +223,11 @@ impl Wire {
     /// The receiver acknowledges. What SCTP should see instead, if that differs.
     pub(super) fn acknowledged(&mut self, sack: &Sack) -> Option<Sack> {
         self.forgotten = self.forgotten.filter(|last| sack.cumulative.after(*last).is_none());
+        let in_flight_before = self.in_flight_bytes;
         let newly_arrived = self.note(sack);
         if let Some(sent_at) = newly_arrived {
-            self.round_trip.sample(self.now.saturating_duration_since(sent_at));
+            self.round_trip.sample(self.now, self.now.saturating_duration_since(sent_at));
+            self.share.note(self.now, &self.round_trip, in_flight_before);
         }
         let is_out =
             |tsn: Tsn| tsn.after(self.first).and_then(|i| self.in_flight.get(i)).is_some_and(|c| !c.has_arrived);
@@ -246,7 +261,10 @@ impl Wire {
         while !self.in_flight.is_empty() && sack.cumulative.after(self.first).is_some() {
             let chunk = self.in_flight.pop_front()?;
             self.first = self.first.plus(1);
-            newest = if chunk.has_arrived { newest } else { Some(chunk.sent_at) };
+            if !chunk.has_arrived {
+                self.in_flight_bytes -= chunk.bytes;
+                newest = Some(chunk.sent_at);
+            }
         }
         // Only a SACK that begins where we do can be mapped; an older one is SCTP's to ignore.
         if sack.cumulative.plus(1) != self.first {
@@ -258,6 +276,7 @@ impl Wire {
             for chunk in self.in_flight.range_mut(range.start.min(range.end)..range.end) {
                 if !chunk.has_arrived {
                     chunk.has_arrived = true;
+                    self.in_flight_bytes -= chunk.bytes;
                     newest = Some(chunk.sent_at);
                 }
             }
@@ -311,6 +330,7 @@ impl Wire {
 
     fn forget(&mut self) {
         self.in_flight.clear();
+        self.in_flight_bytes = 0;
         self.forgotten = self.newest;
         self.tail.clear();
         self.probe_at = None;
