@@ -12,6 +12,7 @@ mod operations;
 mod room_messages;
 mod room_wire;
 mod sctp;
+mod sessions;
 mod stun;
 
 pub use datagrams::datagrams;
@@ -20,3 +21,4 @@ pub use offer::offer;
 pub use operations::operations;
 pub use room_messages::room_messages;
 pub use sctp::sctp;
+pub use sessions::sessions;

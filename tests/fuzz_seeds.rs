@@ -83,6 +83,11 @@ fn operations() {
 }
 
 #[test]
+fn sessions() {
+    replay("sessions", fuzzing::sessions);
+}
+
+#[test]
 fn sctp() {
     replay("sctp", fuzzing::sctp);
 }

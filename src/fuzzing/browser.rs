@@ -27,6 +27,8 @@ pub(super) struct Browser {
     pub(super) address: SocketAddr,
     /// In the order of arrival.
     pub(super) received: Vec<(Channel, Data)>,
+    /// What came on `ctl`.
+    pub(super) control: Vec<Vec<u8>>,
     /// Neither sends nor hears.
     pub(super) is_dead: bool,
     /// What its checks of the path prove that they know.
@@ -34,39 +36,57 @@ pub(super) struct Browser {
     /// The keys of every STUN message on its path, in either direction.
     pub(super) passwords: Vec<String>,
     rtc: Box<Rtc>,
-    channels: Vec<(Channel, ChannelId)>,
+    labels: &'static [&'static str],
+    channels: Vec<(String, ChannelId)>,
     pending: Option<SdpPendingOffer>,
     wake_at: Option<Instant>,
     out: VecDeque<Transmit>,
     forgeries: Forgeries,
 }
 
+/// The channels of a page without a session, and of one with.
+const PLAIN: &[&str] = &["ro", "uu"];
+const WITH_SESSION: &[&str] = &["ro", "uu", "lt", "ctl"];
+
 impl Browser {
     /// The browser, and the offer with both channels.
     pub(super) fn offer(now: Instant, address: SocketAddr) -> (Browser, Offer) {
+        let (browser, sdp) = Browser::new(now, address, PLAIN);
+        (browser, Offer::parse_sdp(&sdp).expect("str0m's offer is one that we read"))
+    }
+
+    /// A browser whose page asks for a session, and says what it likes of an earlier one.
+    pub(super) fn offer_session(now: Instant, address: SocketAddr, resume: &str, received: u32) -> (Browser, Offer) {
+        let (browser, sdp) = Browser::new(now, address, WITH_SESSION);
+        let body = serde_json::json!({"type": "offer", "sdp": sdp, "resume": resume, "received": received});
+        (browser, Offer::parse(body.to_string().as_bytes()).expect("any resume and received may be asked"))
+    }
+
+    fn new(now: Instant, address: SocketAddr, labels: &'static [&'static str]) -> (Browser, String) {
         let (config, forgeries) = config();
         let mut rtc = Box::new(config.build(now));
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("an address of a host"));
         let mut change = rtc.sdp_api();
-        for channel in Channel::PLAIN {
-            change.add_channel_with_config(channel_config(channel));
+        for label in labels {
+            change.add_channel_with_config(channel_config(label));
         }
-        let (sdp, pending) = change.apply().expect("two channels are a change");
-        let offer = Offer::parse_sdp(&sdp.to_sdp_string()).expect("str0m's offer is one that we read");
+        let (sdp, pending) = change.apply().expect("channels are a change");
         let browser = Browser {
             address,
             received: Vec::new(),
+            control: Vec::new(),
             is_dead: false,
             credentials: Credentials::default(),
             passwords: Vec::new(),
             rtc,
+            labels,
             channels: Vec::new(),
             pending: Some(pending),
             wake_at: Some(now),
             out: VecDeque::new(),
             forgeries,
         };
-        (browser, offer)
+        (browser, sdp.to_sdp_string())
     }
 
     pub(super) fn accept(&mut self, now: Instant, answer: &Answer) {
@@ -96,7 +116,7 @@ impl Browser {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.is_alive() && self.channels.len() == Channel::PLAIN.len()
+        self.is_alive() && self.channels.len() == self.labels.len()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -115,11 +135,16 @@ impl Browser {
 
     /// Whether the transport took it. An empty message is one that str0m cannot send.
     pub(super) fn send(&mut self, now: Instant, channel: Channel, data: &Data) -> bool {
+        self.send_on(now, channel.label(), data)
+    }
+
+    /// The same, by the channel's label.
+    pub(super) fn send_on(&mut self, now: Instant, label: &str, data: &Data) -> bool {
         if !self.is_open() || data.bytes().is_empty() {
             return false;
         }
         self.input(Input::Timeout(now));
-        let id = self.channels.iter().find(|(known, _)| *known == channel).map(|(_, id)| *id);
+        let id = self.channels.iter().find(|(known, _)| known == label).map(|(_, id)| *id);
         let Some(mut open) = id.and_then(|id| self.rtc.channel(id)) else { return false };
         let taken = open.write(matches!(data, Data::Binary(_)), data.bytes()).unwrap_or(false);
         self.poll();
@@ -129,6 +154,10 @@ impl Browser {
     /// The next SCTP packets that it sends become these instead.
     pub(super) fn forge(&mut self, forgery: Forgery) {
         self.forgeries.0.lock().expect("no panic holds it").push_back(forgery);
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.is_dead = true;
     }
 
     /// What `pc.close()` does.
@@ -166,17 +195,20 @@ impl Browser {
                     bytes: transmit.contents.into(),
                 }),
                 Ok(Output::Event(Event::ChannelOpen(id, label))) => {
-                    let channel = Channel::PLAIN.into_iter().find(|channel| channel.label() == label);
-                    self.channels.extend(channel.map(|channel| (channel, id)));
+                    self.channels.push((label, id));
                 }
                 Ok(Output::Event(Event::ChannelClose(id))) => self.channels.retain(|(_, known)| *known != id),
                 Ok(Output::Event(Event::ChannelData(message))) => {
-                    let Some((channel, _)) = self.channels.iter().find(|(_, id)| *id == message.id) else { continue };
+                    let Some((label, _)) = self.channels.iter().find(|(_, id)| *id == message.id) else { continue };
+                    let Some(channel) = Channel::ALL.into_iter().find(|channel| channel.label() == label) else {
+                        self.control.push(message.data);
+                        continue;
+                    };
                     let data = match message.binary {
                         true => Data::Binary(message.data),
                         false => Data::Text(String::from_utf8(message.data).expect("we send text as text")),
                     };
-                    self.received.push((*channel, data));
+                    self.received.push((channel, data));
                 }
                 Ok(Output::Event(_)) => {}
                 Err(_) => {
@@ -188,13 +220,10 @@ impl Browser {
     }
 }
 
-fn channel_config(channel: Channel) -> ChannelConfig {
-    let reliability = match channel {
-        Channel::Reliable => Reliability::Reliable,
-        Channel::Unreliable | Channel::Latest => Reliability::MaxRetransmits { retransmits: 0 },
-    };
-    let ordered = channel == Channel::Reliable;
-    ChannelConfig { label: channel.label().to_owned(), ordered, reliability, ..Default::default() }
+fn channel_config(label: &str) -> ChannelConfig {
+    let ordered = label == Channel::Reliable.label();
+    let reliability = if ordered { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
+    ChannelConfig { label: label.to_owned(), ordered, reliability, ..Default::default() }
 }
 
 /// What stands between the SCTP and the DTLS of one browser.

@@ -1,7 +1,7 @@
 //! One [`Endpoint`] and browsers on virtual time, joined by a wire without delay. What must hold after each step of any
 //! target is asserted here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ pub(super) struct Lan {
     /// Every peer that was answered and is not gone, and whether it has joined.
     pub(super) peers: BTreeMap<PeerId, bool>,
     /// What happened since somebody took it.
+    /// Those that are away.
+    pub(super) away: BTreeSet<PeerId>,
     pub(super) events: Vec<Event>,
     /// Datagrams from here on that the wire loses, in either direction.
     pub(super) to_lose: usize,
@@ -46,6 +48,7 @@ impl Lan {
             endpoint: Endpoint::new(limits, [7; 32], now),
             browsers: Vec::new(),
             peers: BTreeMap::new(),
+            away: BTreeSet::new(),
             events: Vec::new(),
             to_lose: 0,
             overheard: VecDeque::new(),
@@ -58,6 +61,22 @@ impl Lan {
         let newest = self.endpoint.all_peers().last().expect("the peer exists before its answer is out");
         assert_eq!(self.peers.insert(newest, false), None, "{newest} is there a second time");
         Ok((answer, newest))
+    }
+
+    /// A browser whose page asks for a session; whether it was told that it comes back.
+    pub(super) fn add_session(&mut self, address: SocketAddr, resume: &str, received: u32) -> Result<bool, Refusal> {
+        let (mut browser, offer) = Browser::offer_session(self.now, address, resume, received);
+        let answer = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[server()])?;
+        let session = answer.session.expect("who asks for a session hears of it");
+        if !session.resumed {
+            let newest = self.endpoint.all_peers().last().expect("the peer exists before its answer is out");
+            assert_eq!(self.peers.insert(newest, false), None, "{newest} is there a second time");
+        }
+        browser.accept(self.now, &answer);
+        self.browsers.retain(|other| other.address != address);
+        self.browsers.push(browser);
+        self.settle();
+        Ok(session.resumed)
     }
 
     /// A browser that has offered and been answered; nothing of it has reached the wire.
@@ -166,12 +185,18 @@ impl Lan {
             }
             Event::Message { peer, data, .. } => {
                 assert_eq!(self.peers.get(peer), Some(&true), "a message of {peer}, who is not here");
+                assert!(!self.away.contains(peer), "a message of {peer}, who is away");
                 assert!(data.bytes().len() <= MESSAGE_BYTES_MAX, "a message of {} bytes", data.bytes().len());
             }
             Event::Left { peer, .. } => {
                 assert_eq!(self.peers.remove(peer), Some(true), "{peer} left, who was not here");
+                self.away.remove(peer);
             }
-            Event::Away { peer } | Event::Back { peer, .. } => panic!("{peer} went or came, and has no session"),
+            Event::Away { peer } => {
+                assert_eq!(self.peers.get(peer), Some(&true), "{peer} is away, who was not here");
+                assert!(self.away.insert(*peer), "{peer} is away twice");
+            }
+            Event::Back { peer, .. } => assert!(self.away.remove(peer), "{peer} is back, who was not away"),
         }
         self.events.push(event);
     }
@@ -183,7 +208,7 @@ impl Lan {
         assert_eq!(self.peers.keys().copied().collect::<Vec<_>>(), all, "a peer came or went without an event");
         let open = self.peers.iter().filter(|(_, is_open)| **is_open).map(|(peer, _)| *peer);
         assert!(self.endpoint.peers().eq(open), "a peer joined or left without an event");
-        assert_eq!(self.endpoint.poll_timeout().is_none(), all.is_empty(), "who is here has a deadline, nobody else");
+        assert!(self.endpoint.poll_timeout().is_some() || all.is_empty(), "who is here has a deadline");
         assert_eq!(self.endpoint.stats().panics, 0);
     }
 }
