@@ -29,7 +29,8 @@ pub(super) enum FromServer<'a> {
 pub(super) enum Over {
     Kicked = 0,
     ShutDown = 1,
-    SlowConsumer = 2,
+    /// It was too slow, or the application wants it to begin anew.
+    Anew = 2,
 }
 
 impl FromServer<'_> {
@@ -126,7 +127,7 @@ mod tests {
                     token: message["token"].as_str().unwrap(),
                 },
                 "Over" => FromServer::Over {
-                    why: [Over::Kicked, Over::ShutDown, Over::SlowConsumer][number::<usize>(&message["why"])],
+                    why: [Over::Kicked, Over::ShutDown, Over::Anew][number::<usize>(&message["why"])],
                     text: message["text"].as_str().unwrap(),
                 },
                 other => panic!("{other} is not a message of ours"),

@@ -2,29 +2,25 @@
 
 use std::time::Instant;
 
-use super::connection::{Connection, Ended};
+use super::connection::Ended;
 use super::control::Over;
 use super::id::ConnectionId;
 use super::roster::Place;
 use super::{Endpoint, Event, PeerId, Reason};
 
 impl Endpoint {
-    /// Ends a peer: tells its browser, and reports [`Event::Left`] if it had joined. A page with a session hears of
-    /// [`Reason::ShutDown`] and [`Reason::Kicked`]. Unknown ids are ignored.
+    /// Ends a peer: tells its browser, and reports [`Event::Left`] if it had joined. A page with a session may come back as a
+    /// new peer; one that shall not is [kicked](Endpoint::kick). Unknown ids are ignored.
     pub fn disconnect(&mut self, now: Instant, peer: PeerId, reason: Reason) {
-        match (self.roster.place(peer), reason) {
-            (Some(Place::Here(_)), Reason::Kicked) => self.kick(now, peer, ""),
-            (Some(Place::Here(id)), Reason::ShutDown) => self.with_connection(*id, |connection, out| {
+        let Some(place) = self.roster.place(peer) else { return };
+        match place {
+            Place::Away(_) => self.leave_from_away(peer, reason),
+            Place::Here(id) if reason != Reason::ShutDown => self.dismiss(now, *id, reason, Over::Anew, ""),
+            Place::Here(id) | Place::Opening(id) => self.with_connection(*id, |connection, out| {
                 connection.say_once(now, Over::ShutDown, out)?;
                 connection.close(now, out);
                 Err(Ended::over(reason))
             }),
-            (Some(Place::Opening(id) | Place::Here(id)), _) => self.with_connection(*id, |connection, out| {
-                connection.close(now, out);
-                Err(Ended::over(reason))
-            }),
-            (Some(Place::Away(_)), _) => self.leave_from_away(peer, reason),
-            (None, _) => {}
         }
     }
 
@@ -32,18 +28,28 @@ impl Endpoint {
     /// itself. A page without a session hears no words. Unknown ids are ignored.
     pub fn kick(&mut self, now: Instant, peer: PeerId, text: &str) {
         match self.roster.place(peer) {
-            Some(Place::Here(id)) if self.connections.get(id).is_some_and(Connection::has_control) => {
-                let id = *id;
-                self.leave(id, Reason::Kicked);
-                self.with_connection(id, |connection, out| connection.say_farewell(now, Over::Kicked, text, out));
-            }
-            Some(Place::Here(id) | Place::Opening(id)) => self.with_connection(*id, |connection, out| {
-                connection.close(now, out);
-                Err(Ended::over(Reason::Kicked))
-            }),
-            Some(Place::Away(_)) => self.leave_from_away(peer, Reason::Kicked),
-            None => {}
+            Some(Place::Here(id)) => self.dismiss(now, *id, Reason::Kicked, Over::Kicked, text),
+            _ => self.disconnect(now, peer, Reason::Kicked),
         }
+    }
+
+    /// A peer that is here leaves, and its page hears why if it can.
+    pub(super) fn dismiss(&mut self, now: Instant, id: ConnectionId, reason: Reason, why: Over, text: &str) {
+        let mut left = None;
+        self.with_connection(id, |connection, _| {
+            left = connection.take_session();
+            Ok(())
+        });
+        if let Some(session) = left {
+            self.report_left(session.peer, reason);
+        }
+        self.with_connection(id, |connection, out| {
+            if connection.has_control() {
+                return connection.say_farewell(now, why, text, out);
+            }
+            connection.close(now, out);
+            Err(Ended::over(Reason::Closed))
+        });
     }
 
     /// A connection is over. Its peer is away or gone.
@@ -75,32 +81,6 @@ impl Endpoint {
             }
             // It was left before its farewell.
             None => self.admission.leave(address, true),
-        }
-    }
-
-    /// A peer is too slow, and hears so if it can.
-    pub(super) fn dismiss(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let (now, has_control) = (connection.clock(), connection.has_control());
-        self.leave(id, Reason::SlowConsumer);
-        self.with_connection(id, |connection, out| match has_control {
-            true => connection.say_farewell(now, Over::SlowConsumer, "", out),
-            false => {
-                connection.close(now, out);
-                Err(Ended::over(Reason::Closed))
-            }
-        });
-    }
-
-    /// A peer leaves before its connection ends.
-    fn leave(&mut self, id: ConnectionId, reason: Reason) {
-        let mut session = None;
-        self.with_connection(id, |connection, _| {
-            session = connection.take_session();
-            Ok(())
-        });
-        if let Some(session) = session {
-            self.report_left(session.peer, reason);
         }
     }
 

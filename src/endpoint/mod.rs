@@ -45,6 +45,7 @@ pub use message::{Data, Payload};
 use crate::signal::{Answer, Offer, Refusal, SessionAnswer};
 use admission::Admission;
 use connection::{Accepted, Connection, Ended};
+use control::Over;
 use deadline::{Deadlines, Whose};
 use id::ConnectionId;
 use identity::Identity;
@@ -271,11 +272,12 @@ impl Endpoint {
         });
         let deadline = if result.is_ok() { connection.deadline() } else { None };
         let is_ready = result.is_ok() && connection.is_ready();
+        let clock = connection.clock();
         self.deadlines.set(Whose::Connection(id), deadline_before, deadline);
         match result {
             Ok(()) if is_ready => self.open(id),
             Ok(()) => {}
-            Err(Ended { reason: Reason::SlowConsumer, .. }) => self.dismiss(id),
+            Err(Ended { reason: reason @ Reason::SlowConsumer, .. }) => self.dismiss(clock, id, reason, Over::Anew, ""),
             Err(ended) => self.end(id, ended),
         }
     }

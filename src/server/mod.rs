@@ -139,14 +139,15 @@ impl Server {
         }
     }
 
-    /// Ends a peer's connection. Its browser is told, and [`Event::Left`] follows with [`Reason::Kicked`].
+    /// Ends a peer's connection. Its browser is told, and [`Event::Left`] follows with [`Reason::Kicked`]. A page with a session
+    /// comes back as a new peer.
     pub fn disconnect(&mut self, peer: PeerId) {
         self.endpoint.disconnect(Instant::now(), peer, Reason::Kicked);
         self.transmit();
     }
 
-    /// Ends a peer's connection as [`disconnect`](Server::disconnect) does, and tells a page with a session why, in at most
-    /// 255 bytes of UTF-8: it does not come back by itself.
+    /// Ends a peer's connection for good, and tells a page with a session why, in at most 255 bytes of UTF-8: it does not
+    /// come back by itself.
     pub fn kick(&mut self, peer: PeerId, text: &str) {
         self.endpoint.kick(Instant::now(), peer, text);
         self.transmit();
