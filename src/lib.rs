@@ -49,5 +49,7 @@ mod signal;
 pub use endpoint::{
     Channel, Data, Endpoint, Event, Limits, Payload, PeerId, Reason, SendOutcome, Stats, Transmit, Why,
 };
-pub use server::{Config, Handle, HandleError, Server};
-pub use signal::{Answer, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal, SessionAnswer, SessionAsk};
+pub use server::{Authorize, Config, ConnectRequest, Handle, HandleError, HttpLimits, Server};
+pub use signal::{
+    Answer, Denial, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal, SessionAnswer, SessionAsk,
+};

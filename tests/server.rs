@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use browser::Browser;
 use patchcord::{
-    Answer, Channel, Config, Data, Event, HandleError, Limits, PeerId, Reason, SendOutcome, Server, Transmit,
+    Answer, Authorize, Channel, Config, Data, Denial, Event, HandleError, Limits, PeerId, Reason, SendOutcome, Server,
+    Transmit,
 };
 
 /// What takes milliseconds gets seconds: the machine may be busy.
@@ -24,11 +25,16 @@ struct Client {
 
 /// Status and body.
 fn post(server: SocketAddr, body: &str) -> (u16, String) {
+    post_to(server, "/connect", "", body)
+}
+
+/// To a path with a query, with more header fields.
+fn post_to(server: SocketAddr, target: &str, fields: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     let head = format!(
-        "POST /connect HTTP/1.1\r\nHost: {server}\r\nOrigin: http://{server}\r\nContent-Type: application/json\r\n\
+        "POST {target} HTTP/1.1\r\n{fields}Host: {server}\r\nOrigin: http://{server}\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -42,11 +48,20 @@ fn post(server: SocketAddr, body: &str) -> (u16, String) {
 impl Client {
     /// Offers over HTTP, while the server is polled, and takes the answer.
     fn connect(server: &mut Server, to: SocketAddr) -> Result<Client, (u16, String)> {
+        Client::connect_by(server, to, "/connect", "")
+    }
+
+    fn connect_by(
+        server: &mut Server,
+        to: SocketAddr,
+        target: &'static str,
+        fields: &'static str,
+    ) -> Result<Client, (u16, String)> {
         let socket = UdpSocket::bind((to.ip(), 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
         let (mut browser, offer) = Browser::offer(Instant::now(), socket.local_addr().unwrap(), &["ro", "uu"]);
         let body = serde_json::json!({ "type": "offer", "sdp": offer }).to_string();
-        let asking = std::thread::spawn(move || post(to, &body));
+        let asking = std::thread::spawn(move || post_to(to, target, fields, &body));
         while !asking.is_finished() {
             let event = server.poll(Instant::now() + Duration::from_millis(1)).unwrap();
             assert_eq!(event, None, "nobody speaks before the answer");
@@ -240,6 +255,44 @@ fn refusals_reach_the_browser() {
     let media = include_str!("offers/firefox-153-media.json");
     assert_eq!(post(address, media).0, 400, "an offer that cannot be used is refused without the loop");
     assert_eq!(post(address, "{}").0, 400);
+}
+
+#[test]
+fn the_application_decides_who_comes_in_and_keeps_what_it_learnt() {
+    struct Ticket(String);
+    let authorize = Authorize::new(|request| {
+        assert!(request.field("X-Patchcord-Key").is_none(), "the gate's own are not the browser's");
+        match (request.query, request.field("X-Ticket")) {
+            (Some("panic"), _) => panic!("a mistake of the application"),
+            (Some("name=ada"), Some(ticket)) => Ok(Ticket(format!("{ticket} from {}", request.from.ip()))),
+            _ => Err(Denial::new(401, "no-ticket", "Ask at the door.")),
+        }
+    });
+    let config = Config { authorize: Some(authorize), ..Config::default() };
+    let mut server = Server::bind_with("127.0.0.1:0", config).unwrap();
+    let address = server.addresses()[0];
+
+    let forged = "x-patchcord-field: X-Ticket:forged\r\n";
+    for (target, fields) in [("/connect", ""), ("/connect?name=bob", "X-Ticket: 7\r\n"), ("/connect?name=ada", forged)]
+    {
+        let (status, body) = Client::connect_by(&mut server, address, target, fields).err().expect("a refusal");
+        let refusal = r#"{"error":{"code":"no-ticket","message":"Ask at the door."}}"#;
+        assert_eq!((status, &*body), (401, refusal), "{target} {fields}");
+    }
+    let (status, body) = Client::connect_by(&mut server, address, "/connect?panic", "").err().expect("a refusal");
+    assert_eq!((status, body.contains("\"internal\"")), (500, true), "{body}");
+
+    let client = Client::connect_by(&mut server, address, "/connect?name=ada", "x-ticket: 7\r\n").expect("an answer");
+    let mut clients = [client];
+    let events = run(&mut server, &mut clients, |events, _| !events.is_empty());
+    let [Event::Joined { peer, .. }] = events[..] else { panic!("{events:?}") };
+    assert_eq!(server.data::<Ticket>(peer).unwrap().0, "7 from 127.0.0.1");
+    assert!(server.data::<String>(peer).is_none());
+    server.disconnect(peer);
+    run(&mut server, &mut clients, |events, _| !events.is_empty());
+    assert!(server.data::<Ticket>(peer).is_some(), "the loop may still want it");
+    server.poll(Instant::now()).unwrap();
+    assert!(server.data::<Ticket>(peer).is_none());
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Endpoint {
     /// Answers an offer that came from `address`. `facing` are our own UDP addresses that the browser may reach, the one
     /// by which it reached us first; the answer lists them in this order.
     ///
-    /// The connection exists from here on, since its first datagram may overtake the answer. It is dropped, without an
+    /// Gives the peer that it is, or that comes back. The connection exists from here on, since its first datagram may overtake the answer. It is dropped, without an
     /// event, if its channels are not open within 10 s. One with the token of a peer that is away becomes that peer's when
     /// it is open.
     pub fn handle_offer(
@@ -145,7 +145,7 @@ impl Endpoint {
         offer: &Offer,
         address: IpAddr,
         facing: &[SocketAddr],
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<(PeerId, Answer), Refusal> {
         let returning = offer.session().and_then(|ask| self.returning(now, ask)).transpose()?;
         self.admission.may_open(address)?;
         if returning.is_none() {
@@ -165,7 +165,8 @@ impl Endpoint {
             Some(returning) => self.await_return(now, returning),
             None => self.new_peer(id, offer.session().is_some()),
         };
-        let received = self.roster.away(claim.peer()).map_or(0, |away| away.session.received);
+        let peer = claim.peer();
+        let received = self.roster.away(peer).map_or(0, |away| away.session.received);
         let accepted = Accepted {
             rtc,
             wire,
@@ -183,7 +184,7 @@ impl Endpoint {
         self.connections.insert(id, connection);
         self.with_connection(id, |connection, out| connection.handle_timeout(now, out));
         let session = offer.session().map(|_| SessionAnswer { resumed, received });
-        Ok(Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec(), session })
+        Ok((peer, Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec(), session }))
     }
 
     fn new_peer(&mut self, connection: ConnectionId, with_session: bool) -> Claim {
@@ -328,7 +329,7 @@ mod tests {
         let offer = Offer::parse(include_bytes!("../../tests/offers/firefox-153-bare.json")).unwrap();
         let credentials = |seed: u8| {
             let mut endpoint = Endpoint::new(Limits::default(), [seed; 32], now);
-            let answer = endpoint.handle_offer(now, &offer, [192, 0, 2, 9].into(), &[]).unwrap();
+            let (_, answer) = endpoint.handle_offer(now, &offer, [192, 0, 2, 9].into(), &[]).unwrap();
             let of_ice =
                 answer.sdp.lines().filter(|line| line.starts_with("a=ice-ufrag") || line.starts_with("a=ice-pwd"));
             of_ice.map(str::to_owned).collect::<Vec<_>>()

@@ -57,8 +57,7 @@ impl Lan {
 
     /// The endpoint's answer to an offer, and the new peer.
     pub(super) fn offer(&mut self, offer: &Offer, address: IpAddr) -> Result<(crate::Answer, PeerId), Refusal> {
-        let answer = self.endpoint.handle_offer(self.now, offer, address, &[server()])?;
-        let newest = self.endpoint.all_peers().last().expect("the peer exists before its answer is out");
+        let (newest, answer) = self.endpoint.handle_offer(self.now, offer, address, &[server()])?;
         assert_eq!(self.peers.insert(newest, false), None, "{newest} is there a second time");
         Ok((answer, newest))
     }
@@ -66,10 +65,9 @@ impl Lan {
     /// A browser whose page asks for a session; whether it was told that it comes back.
     pub(super) fn add_session(&mut self, address: SocketAddr, resume: &str, received: u32) -> Result<bool, Refusal> {
         let (mut browser, offer) = Browser::offer_session(self.now, address, resume, received);
-        let answer = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[server()])?;
+        let (newest, answer) = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[server()])?;
         let session = answer.session.expect("who asks for a session hears of it");
         if !session.resumed {
-            let newest = self.endpoint.all_peers().last().expect("the peer exists before its answer is out");
             assert_eq!(self.peers.insert(newest, false), None, "{newest} is there a second time");
         }
         browser.accept(self.now, &answer);

@@ -44,7 +44,7 @@ fn taken(offer: &Offer) {
 fn answered(endpoint: &mut Endpoint, now: &mut Instant, offer: &Offer) {
     let facing: [SocketAddr; 2] = [([192, 0, 2, 1], 8080).into(), ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 8080).into()];
     let answer = endpoint.handle_offer(*now, offer, [192, 0, 2, 10].into(), &facing);
-    let answer = answer.unwrap_or_else(|refusal| panic!("{refusal:?} for an offer that parses: {offer:?}"));
+    let (_, answer) = answer.unwrap_or_else(|refusal| panic!("{refusal:?} for an offer that parses: {offer:?}"));
     assert_eq!(answer.mid, offer.mid());
     let json: serde_json::Value = serde_json::from_str(&answer.to_json()).expect("the answer is JSON");
     let resumed = offer.session().map(|_| &json["resumed"]);

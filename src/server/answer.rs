@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::signal::Refusal;
+use crate::signal::{Denial, Refusal, error_json};
 
 /// Who reads a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,25 @@ impl Asker {
     }
 }
 
+/// Who refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Server(Refusal),
+    Application(Denial),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        Refused::Server(refusal)
+    }
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Refused {
+        Refused::Application(denial)
+    }
+}
+
 /// An answer. `Content-Length` is the body's length and not among the headers; the gate adds what every answer has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -38,12 +57,16 @@ impl Answer {
     }
 
     /// A refusal in the form its asker can read, which no cache keeps.
-    pub(super) fn refuse(refusal: Refusal, asker: Asker) -> Self {
+    pub(super) fn refuse(refused: impl Into<Refused>, asker: Asker) -> Self {
+        let refused = refused.into();
+        let (status, code, message) = match &refused {
+            Refused::Server(refusal) => (refusal.status(), refusal.code(), refusal.message()),
+            Refused::Application(denial) => (denial.status(), denial.code(), denial.message()),
+        };
         match asker {
-            Asker::Program => Self::fresh(refusal.status(), "application/json", refusal.to_json()),
+            Asker::Program => Self::fresh(status, "application/json", error_json(code, message)),
             Asker::Person => {
-                let text = format!("{}\n\n{} {}\n", refusal.message(), refusal.status(), refusal.code());
-                Self::fresh(refusal.status(), "text/plain; charset=utf-8", text)
+                Self::fresh(status, "text/plain; charset=utf-8", format!("{message}\n\n{status} {code}\n"))
             }
         }
     }

@@ -5,7 +5,8 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use super::assets::Assets;
-use super::gate::{GateConfig, GateLimits};
+use super::authorize::Authorize;
+use super::gate::{GateConfig, HttpLimits};
 use crate::endpoint::Limits;
 
 /// How a [`Server`](crate::Server) differs from the default.
@@ -14,13 +15,16 @@ pub struct Config {
     /// A folder whose files are served instead of the built-in page, read anew at each request. `patchcord.js` and
     /// `patchcord.d.ts` come from the binary where the folder has none, so an `index.html` is enough.
     pub web: Option<PathBuf>,
-    /// How many peers. The connections that the page is loaded over are bounded too: 512 overall and 64 from one
-    /// address, or as many as there may be peers if that is more.
+    /// How many peers, and how patient the server is with them.
     pub limits: Limits,
+    /// How many connections the page is loaded over. There may be as many as peers if that is more.
+    pub http: HttpLimits,
     /// More names that people type to get here, without a port, such as `game.example`. Addresses, `localhost`, names
     /// in `.local` and the machine's own name need no mention; any other `Host` is refused, since it may be a page
     /// elsewhere whose name has been pointed here (DNS rebinding).
     pub names: Vec<String>,
+    /// Who may connect, and what the application keeps for each: see [`Authorize::new`]. `None`: whoever reaches the port.
+    pub authorize: Option<Authorize>,
 }
 
 impl Config {
@@ -29,12 +33,12 @@ impl Config {
             Some(folder) => Assets::folder(folder)?,
             None => Assets::room(),
         };
-        let default = GateLimits::default();
-        let limits = GateLimits {
-            connections: default.connections.max(self.limits.peers_max),
-            connections_per_address: default.connections_per_address.max(self.limits.peers_per_address_max),
-            ..default
+        let http = self.http;
+        let limits = HttpLimits {
+            connections: http.connections.max(self.limits.peers_max),
+            connections_per_address: http.connections_per_address.max(self.limits.peers_per_address_max),
+            ..http
         };
-        Ok(GateConfig { listeners, names: self.names, limits, assets })
+        Ok(GateConfig { listeners, names: self.names, limits, assets, passes_fields_on: self.authorize.is_some() })
     }
 }

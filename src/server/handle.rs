@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
+use super::authorize::PeerData;
 use super::mailbox::{PostError, Slot};
 use crate::endpoint::{Channel, Data, Payload, PeerId};
 use crate::signal::{Answer, Offer, Refusal};
@@ -20,6 +21,8 @@ pub(super) enum Letter {
         reached: SocketAddr,
         /// Nobody waits for the reply after this.
         until: Instant,
+        /// What the application keeps for it.
+        data: Option<PeerData>,
         reply: Sender<Result<Answer, Refusal>>,
     },
     Send {

@@ -17,7 +17,7 @@ use tiny_http::{Header, Listener, Response, Server, StatusCode};
 
 use super::answer::{Answer, Asker};
 use super::gate::BODY_BYTES_MAX;
-use super::site::{Ask, Request, Site};
+use super::site::{Ask, Refused, Request, Site};
 use crate::signal::Refusal;
 
 /// How the gate proves that it is the gate: a number that nobody else knows. On a system without Unix sockets the inner
@@ -27,6 +27,9 @@ pub(super) const KEY_HEADER: &str = "x-patchcord-key";
 pub(super) const FROM_HEADER: &str = "x-patchcord-from";
 /// The address by which the browser reached us, set by the gate.
 pub(super) const FACING_HEADER: &str = "x-patchcord-facing";
+
+/// A header field of the browser, name and value, set by the gate: the names of the browser are never ours.
+pub(super) const FIELD_HEADER: &str = "x-patchcord-field";
 
 /// How long a shutdown waits for the thread, which may be waiting for the application's loop.
 const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
@@ -50,7 +53,7 @@ impl Http {
     /// to its own listener to end the thread that accepts there, and leaves the thread behind if it cannot.
     pub(super) fn start<A, P>(site: Site<A>, key: String, listener: Listener, place: P) -> io::Result<Self>
     where
-        A: Fn(Ask) -> Result<String, Refusal> + Send + 'static,
+        A: Fn(Ask) -> Result<String, Refused> + Send + 'static,
         P: Send + 'static,
     {
         let control = Arc::new(Control { stop: AtomicBool::new(false), server: Mutex::new(serve_at(listener)?) });
@@ -103,7 +106,7 @@ fn serve_at(listener: Listener) -> io::Result<Arc<Server>> {
     Server::from_listener(listener, None).map(Arc::new).map_err(io::Error::other)
 }
 
-fn run<A: Fn(Ask) -> Result<String, Refusal>>(control: &Control, site: &Site<A>, key: &str) {
+fn run<A: Fn(Ask) -> Result<String, Refused>>(control: &Control, site: &Site<A>, key: &str) {
     while !control.stop.load(Ordering::SeqCst) {
         let server = control.server();
         // Ends when unblocked, and once when tiny_http accepts no more. The connection that it has goes on.
@@ -113,7 +116,7 @@ fn run<A: Fn(Ask) -> Result<String, Refusal>>(control: &Control, site: &Site<A>,
     }
 }
 
-fn respond<A: Fn(Ask) -> Result<String, Refusal>>(mut request: tiny_http::Request, site: &Site<A>, key: &str) {
+fn respond<A: Fn(Ask) -> Result<String, Refused>>(mut request: tiny_http::Request, site: &Site<A>, key: &str) {
     let answer = match understand(&mut request, key) {
         // The application's function runs in there: its panic costs this answer and not the thread.
         Some(understood) => catch_unwind(AssertUnwindSafe(|| site.answer(understood)))
@@ -129,6 +132,13 @@ fn respond<A: Fn(Ask) -> Result<String, Refusal>>(mut request: tiny_http::Reques
     if let Err(error) = request.respond(response) {
         tracing::debug!(%error, "the gate hung up");
     }
+}
+
+fn fields(request: &tiny_http::Request) -> Vec<(String, String)> {
+    let of_browser = request.headers().iter().filter(|header| header.field.equiv(FIELD_HEADER));
+    let split =
+        |header: &Header| header.value.as_str().split_once(':').map(|(n, v)| (n.to_owned(), v.trim().to_owned()));
+    of_browser.filter_map(split).collect()
 }
 
 /// Reads what the gate wrote. `None`: somebody else wrote it.
@@ -148,6 +158,7 @@ fn understand(request: &mut tiny_http::Request, key: &str) -> Option<Request> {
         if_none_match: header("If-None-Match"),
         from: address(FROM_HEADER)?,
         facing: address(FACING_HEADER)?,
+        fields: fields(request),
         body: Vec::new(),
     };
     request.as_reader().take(BODY_BYTES_MAX as u64).read_to_end(&mut understood.body).ok()?;

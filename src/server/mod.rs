@@ -7,6 +7,7 @@
 mod addresses;
 mod answer;
 mod assets;
+mod authorize;
 mod bind;
 mod config;
 pub(crate) mod gate;
@@ -16,6 +17,7 @@ mod mailbox;
 mod site;
 mod udp;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -23,12 +25,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use mio::{Events, Poll, Token};
 
+pub use authorize::{Authorize, ConnectRequest};
 pub use config::Config;
+pub use gate::HttpLimits;
 pub use handle::{Handle, HandleError};
 
 use crate::endpoint::{Channel, Endpoint, Event, Payload, PeerId, Reason, SendOutcome, Stats};
 use crate::signal::{Offer, Refusal};
-use gate::{Ask, Gate};
+use authorize::PeerData;
+use gate::{Ask, Gate, Refused};
 use handle::Letter;
 use mailbox::{Mailbox, PostError};
 use udp::UdpPort;
@@ -55,6 +60,9 @@ pub struct Server {
     handle: Handle,
     gate: Gate,
     bound: Vec<SocketAddr>,
+    data: BTreeMap<PeerId, PeerData>,
+    /// Whose data goes at the next poll.
+    left: Option<PeerId>,
     /// Whether the last poll said that the deadline had passed: the next one lets the network have a turn first.
     ticked: bool,
 }
@@ -86,10 +94,22 @@ impl Server {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(format!("no system randomness: {error}")))?;
         let endpoint = Endpoint::new(config.limits, seed, Instant::now());
-        let asking = handle.clone();
-        let gate = Gate::start(config.gate(listeners)?, move |ask| answer(&asking, ask))?;
+        let (asking, authorize) = (handle.clone(), config.authorize.clone());
+        let gate = Gate::start(config.gate(listeners)?, move |ask| answer(&asking, authorize.as_ref(), ask))?;
         let ready = Events::with_capacity(64);
-        Ok(Server { poll, ready, ports, endpoint, mailbox, handle, gate, bound, ticked: false })
+        Ok(Server {
+            poll,
+            ready,
+            ports,
+            endpoint,
+            mailbox,
+            handle,
+            gate,
+            bound,
+            data: BTreeMap::new(),
+            left: None,
+            ticked: false,
+        })
     }
 
     /// Waits until something happens to a peer, or until `deadline`. `None` means that the deadline has passed, or that
@@ -101,6 +121,9 @@ impl Server {
     /// An error means that the system's own polling failed, which is final.
     pub fn poll(&mut self, deadline: impl Into<Option<Instant>>) -> io::Result<Option<Event>> {
         let deadline = deadline.into();
+        if let Some(left) = self.left.take() {
+            self.data.remove(&left);
+        }
         loop {
             let now = Instant::now();
             let is_due = deadline.is_some_and(|deadline| deadline <= now);
@@ -110,6 +133,9 @@ impl Server {
             }
             if let Some(event) = self.endpoint.poll_event() {
                 self.ticked = false;
+                if let Event::Left { peer, .. } = event {
+                    self.left = Some(peer);
+                }
                 return Ok(Some(event));
             }
             let woken = self.turn(now, if is_due { Some(now) } else { deadline })?;
@@ -156,6 +182,11 @@ impl Server {
     /// The zero of the clock that pages read as `connection.serverNow()`.
     pub fn epoch(&self) -> Instant {
         self.endpoint.epoch()
+    }
+
+    /// What [`Config::authorize`] gave for a peer, until the poll after its [`Event::Left`]. `None` also for another type.
+    pub fn data<T: 'static>(&self, peer: PeerId) -> Option<&T> {
+        self.data.get(&peer)?.downcast_ref()
     }
 
     /// A handle for other threads.
@@ -233,11 +264,15 @@ impl Server {
         for _ in 0..LETTERS_PER_TURN_MAX {
             let Some(letter) = self.mailbox.take() else { return woken };
             match letter {
-                Letter::Offer { offer, address, reached, until, reply } => {
+                Letter::Offer { offer, address, reached, until, data, reply } => {
                     let now = Instant::now();
                     if now < until {
                         let facing = addresses::facing(reached, &self.bound);
                         let answer = self.endpoint.handle_offer(now, &offer, address, &facing);
+                        let answer = answer.map(|(peer, answer)| {
+                            self.keep_data(peer, data);
+                            answer
+                        });
                         // Nobody listens if the HTTP thread has just given up; the peer then times out.
                         let _ = reply.try_send(answer);
                         self.transmit();
@@ -254,6 +289,14 @@ impl Server {
         woken
     }
 
+    /// Together with those of peers that never opened, of which nothing else is heard.
+    fn keep_data(&mut self, peer: PeerId, data: Option<PeerData>) {
+        let Some(data) = data else { return };
+        let all: BTreeSet<PeerId> = self.endpoint.all_peers().collect();
+        self.data.retain(|known, _| all.contains(known));
+        self.data.insert(peer, data);
+    }
+
     fn transmit(&mut self) {
         while let Some(transmit) = self.endpoint.poll_transmit() {
             if let Some(port) = self.ports.iter_mut().find(|port| port.sends_from(transmit.from)) {
@@ -263,22 +306,26 @@ impl Server {
     }
 }
 
-/// On the HTTP thread: reads the offer, passes it to the loop, and waits for the answer within a bound.
-fn answer(handle: &Handle, ask: Ask) -> Result<String, Refusal> {
+/// On the HTTP thread: asks the application, reads the offer, passes it to the loop, and waits for the answer within a bound.
+fn answer(handle: &Handle, authorize: Option<&Authorize>, ask: Ask) -> Result<String, Refused> {
+    let request =
+        ConnectRequest { from: ask.from, facing: ask.facing, query: ask.query.as_deref(), fields: &ask.fields };
+    let data = authorize.map(|authorize| authorize.decide(&request)).transpose()?;
     let offer = Offer::parse(&ask.body).map_err(|error| {
         tracing::debug!(from = %ask.from, %error, "offer refused");
         Refusal::from(error)
     })?;
     let (reply, answer) = crossbeam_channel::bounded(1);
     let until = Instant::now() + ANSWER_WAIT_MAX;
-    let letter = Letter::Offer { offer: Box::new(offer), address: ask.from.ip(), reached: ask.facing, until, reply };
+    let letter =
+        Letter::Offer { offer: Box::new(offer), address: ask.from.ip(), reached: ask.facing, until, data, reply };
     handle.slot.post(letter).map_err(|error| match error {
         PostError::Full => Refusal::Busy,
         PostError::Closed => Refusal::ShuttingDown,
     })?;
     match answer.recv_deadline(until) {
-        Ok(answer) => answer.map(|answer| answer.to_json()),
-        Err(RecvTimeoutError::Timeout) => Err(Refusal::Busy),
-        Err(RecvTimeoutError::Disconnected) => Err(Refusal::ShuttingDown),
+        Ok(answer) => Ok(answer?.to_json()),
+        Err(RecvTimeoutError::Timeout) => Err(Refusal::Busy.into()),
+        Err(RecvTimeoutError::Disconnected) => Err(Refusal::ShuttingDown.into()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+pub(super) use super::answer::Refused;
 use super::answer::{Answer, Asker};
 use super::assets::Assets;
 use crate::signal::Refusal;
@@ -23,6 +24,8 @@ pub(crate) struct Ask {
     pub(crate) facing: SocketAddr,
     /// What follows the first `?` of the request target, still percent-encoded.
     pub(crate) query: Option<String>,
+    /// The header fields, if anybody wants them.
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 /// A request as the gate let it through.
@@ -36,6 +39,7 @@ pub(super) struct Request {
     pub(super) if_none_match: Option<String>,
     pub(super) from: SocketAddr,
     pub(super) facing: SocketAddr,
+    pub(super) fields: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
@@ -45,7 +49,7 @@ pub(super) struct Site<A> {
     ask: A,
 }
 
-impl<A: Fn(Ask) -> Result<String, Refusal>> Site<A> {
+impl<A: Fn(Ask) -> Result<String, Refused>> Site<A> {
     pub(super) fn new(assets: Assets, ask: A) -> Self {
         Site { assets, ask }
     }
@@ -59,7 +63,7 @@ impl<A: Fn(Ask) -> Result<String, Refusal>> Site<A> {
         };
         if path == CONNECT_PATH {
             return match &*request.method {
-                "POST" => self.connect(request, query).unwrap_or_else(|refusal| Answer::refuse(refusal, asker)),
+                "POST" => self.connect(request, query).unwrap_or_else(|refused| Answer::refuse(refused, asker)),
                 _ => Answer::refuse(Refusal::MethodNotAllowed, asker).with("Allow", "POST"),
             };
         }
@@ -86,15 +90,15 @@ impl<A: Fn(Ask) -> Result<String, Refusal>> Site<A> {
         }
     }
 
-    fn connect(&self, request: Request, query: Option<String>) -> Result<Answer, Refusal> {
+    fn connect(&self, request: Request, query: Option<String>) -> Result<Answer, Refused> {
         if !request.content_type.as_deref().is_some_and(is_json) {
-            return Err(Refusal::NotJson);
+            return Err(Refusal::NotJson.into());
         }
-        let Request { body, from, facing, .. } = request;
-        let json = (self.ask)(Ask { body, from, facing, query })?;
+        let Request { body, from, facing, fields, .. } = request;
+        let json = (self.ask)(Ask { body, from, facing, query, fields })?;
         if json.len() > CONNECT_ANSWER_BYTES_MAX {
             tracing::error!(bytes = json.len(), "the answer to an offer is larger than 1 MiB");
-            return Err(Refusal::Internal);
+            return Err(Refusal::Internal.into());
         }
         Ok(Answer::json(json))
     }
@@ -115,6 +119,7 @@ fn names(if_none_match: Option<&str>, etag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::Denial;
 
     fn request(method: &str, target: &str) -> Request {
         Request {
@@ -125,16 +130,18 @@ mod tests {
             if_none_match: None,
             from: "192.0.2.7:5000".parse().unwrap(),
             facing: "192.0.2.1:8080".parse().unwrap(),
+            fields: Vec::new(),
             body: b"offer".to_vec(),
         }
     }
 
-    fn site() -> Site<impl Fn(Ask) -> Result<String, Refusal>> {
+    fn site() -> Site<impl Fn(Ask) -> Result<String, Refused>> {
         let assets = Assets::embedded(&[("index.html", b"page"), ("room/a.js", b"code")]);
         Site::new(assets, |ask: Ask| match &*ask.body {
             b"offer" => Ok(format!("{} {} {:?}", ask.from, ask.facing, ask.query)),
             b"long" => Ok("x".repeat(CONNECT_ANSWER_BYTES_MAX + 1)),
-            _ => Err(Refusal::BadOffer),
+            b"denied" => Err(Denial::new(401, "no-name", "Say who you are.").into()),
+            _ => Err(Refusal::BadOffer.into()),
         })
     }
 
@@ -181,6 +188,9 @@ mod tests {
             let asked = Request { body: body.into(), ..request("POST", "/connect") };
             assert_eq!(site().answer(asked), Answer::refuse(refusal, Asker::Program));
         }
+        let denied = site().answer(Request { body: b"denied".into(), ..request("POST", "/connect") });
+        assert_eq!(denied.status, 401);
+        assert_eq!(&*denied.body, br#"{"error":{"code":"no-name","message":"Say who you are."}}"#);
     }
 
     #[test]

@@ -117,18 +117,22 @@ impl Refusal {
 
     /// The JSON body: `{"error":{"code":"…","message":"…"}}`.
     pub fn to_json(self) -> String {
-        #[derive(Serialize)]
-        struct Body {
-            error: Detail,
-        }
-        #[derive(Serialize)]
-        struct Detail {
-            code: &'static str,
-            message: &'static str,
-        }
-        let body = Body { error: Detail { code: self.code(), message: self.message() } };
-        serde_json::to_string(&body).expect("two static strings always serialise")
+        error_json(self.code(), self.message())
     }
+}
+
+/// The body of every refusal, the application's own among them.
+pub(crate) fn error_json(code: &str, message: &str) -> String {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: Detail<'a>,
+    }
+    #[derive(Serialize)]
+    struct Detail<'a> {
+        code: &'a str,
+        message: &'a str,
+    }
+    serde_json::to_string(&Body { error: Detail { code, message } }).expect("two strings always serialise")
 }
 
 impl fmt::Display for Refusal {

@@ -84,7 +84,7 @@ impl Lan {
             body[name] = value.clone();
         }
         let offer = Offer::parse(body.to_string().as_bytes()).expect("str0m's offer is one we can read");
-        let answer = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[SERVER.parse().unwrap()])?;
+        let (_, answer) = self.endpoint.handle_offer(self.now, &offer, address.ip(), &[SERVER.parse().unwrap()])?;
         browser.accept(self.now, &answer);
         self.browsers.push(browser);
         self.collect();

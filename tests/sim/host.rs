@@ -31,11 +31,10 @@ impl Host {
 
     /// The peer, too, if there is one now.
     pub fn handle_offer(&mut self, now: Instant, offer: &Offer, address: IpAddr) -> Result<(PeerId, Answer), Refusal> {
-        let answer = self.call(|endpoint| endpoint.handle_offer(now, offer, address, &[SERVER]))?;
+        let (peer, answer) = self.call(|endpoint| endpoint.handle_offer(now, offer, address, &[SERVER]))?;
         self.held_bytes -= (answer.sdp.capacity() + answer.mid.capacity()) as i64;
         self.held_bytes -= (answer.addresses.capacity() * size_of::<SocketAddr>()) as i64;
-        let newest = self.endpoint.all_peers().last();
-        Ok((newest.expect("an offer that was answered has made a peer"), answer))
+        Ok((peer, answer))
     }
 
     /// Whether the datagram was some peer's.

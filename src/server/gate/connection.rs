@@ -11,7 +11,7 @@ use super::head::{self, Head, Search};
 use super::outgoing::Outgoing;
 use super::{Rules, trust};
 use crate::server::answer::Asker;
-use crate::server::http::{FACING_HEADER, FROM_HEADER, KEY_HEADER};
+use crate::server::http::{FACING_HEADER, FIELD_HEADER, FROM_HEADER, KEY_HEADER};
 use crate::signal::Refusal;
 
 /// How much a client may still send after its answer, in bytes. Read and thrown away, since a connection that is closed
@@ -258,6 +258,9 @@ impl Connection {
             if let Some(value) = value {
                 text.extend([name, ": ", value, "\r\n"]);
             }
+        }
+        for (name, value) in head.fields.iter().filter(|_| rules.passes_fields_on) {
+            text.extend([FIELD_HEADER, ": ", name, ":", value, "\r\n"]);
         }
         text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
         let mut request = text.into_bytes();

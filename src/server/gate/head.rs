@@ -13,7 +13,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The most header fields. Browsers send about 15.
 pub(super) const FIELDS_MAX: usize = 64;
 
-/// A request head that is not ambiguous. Fields that nobody reads further in are not kept, so none can be passed on.
+/// A request head that is not ambiguous.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     /// A token such as `GET`; case counts (RFC 9110, section 9.1).
@@ -30,6 +30,8 @@ pub(crate) struct Head {
     pub(crate) content_type: Option<String>,
     /// `If-None-Match`.
     pub(crate) if_none_match: Option<String>,
+    /// Of a POST, every field in ASCII, in the order in which they came. No name has a colon.
+    pub(crate) fields: Vec<(String, String)>,
     /// The client waits for `100 Continue` before it sends the body.
     pub(crate) expects_continue: bool,
     /// The length of the head, with its empty line.
@@ -123,6 +125,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         accept: fields.first("Accept"),
         content_type: fields.only("Content-Type")?,
         if_none_match: fields.first("If-None-Match"),
+        fields: if method == "POST" { fields.all() } else { Vec::new() },
         expects_continue,
         head_bytes,
         body_bytes: body_bytes(method, &fields)?,
@@ -165,6 +168,10 @@ impl Fields<'_, '_> {
             (Some(field), None) => Ok(Some(ascii(field).ok_or(Refusal::BadRequest)?)),
             (Some(_), Some(_)) => Err(Refusal::BadRequest),
         }
+    }
+
+    fn all(&self) -> Vec<(String, String)> {
+        self.0.iter().filter_map(|field| Some((field.name.to_owned(), ascii(field)?))).collect()
     }
 
     /// A field that is only a wish: the first is heard, and none that is not ASCII.

@@ -32,9 +32,8 @@ use mio::{Poll, Waker};
 
 use super::assets::Assets;
 use super::http::Http;
-pub(super) use super::site::Ask;
 use super::site::Site;
-use crate::signal::Refusal;
+pub(super) use super::site::{Ask, Refused};
 pub(super) use head::BODY_BYTES_MAX;
 use inner::Inner;
 use worker::{Entrance, House, Worker};
@@ -47,35 +46,37 @@ pub(crate) struct GateConfig {
     /// More names of this server, without a port, such as `game.example`. Addresses, `localhost`, `*.local` and the
     /// machine's own name need no mention.
     pub(crate) names: Vec<String>,
-    /// The bounds; [`GateLimits::default`] is for a LAN.
-    pub(crate) limits: GateLimits,
+    /// The bounds; [`HttpLimits::default`] is for a LAN.
+    pub(crate) limits: HttpLimits,
     /// The page.
     pub(crate) assets: Assets,
+    /// Whether `ask` is given the header fields of each offer.
+    pub(crate) passes_fields_on: bool,
 }
 
-/// Bounds of connections and time. Those of bytes are the contract's: [`head::HEAD_BYTES_MAX`], [`BODY_BYTES_MAX`].
-#[derive(Debug, Clone)]
-pub(crate) struct GateLimits {
+/// Bounds of the TCP connections that the page is loaded over, and of their time. Those of bytes are the contract's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpLimits {
     /// Connections overall. Default 512: ten for each of fifty guests, and half of the 1,024 file descriptors that a
     /// process may have on most systems.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// Connections from one address. Default 64: browsers open six to a host, and a few tabs may share an address.
-    pub(crate) connections_per_address: usize,
+    pub connections_per_address: usize,
     /// From the accept to the whole request. Default 10 s.
-    pub(crate) request: Duration,
+    pub request: Duration,
     /// From the whole request to its answer. Default 3 s, above the 2 s that the answer to an offer may take, so that a
     /// slow application is told of by itself, and only those who wait behind it are told here.
-    pub(crate) answer: Duration,
+    pub answer: Duration,
     /// From the accept until the answer is taken. Default 60 s: the largest file at 2.3 Mbit/s.
-    pub(crate) exchange: Duration,
+    pub exchange: Duration,
     /// From the answer's end until the connection is closed on a client that stays. Default 1 s: a retransmission or
     /// two.
-    pub(crate) linger: Duration,
+    pub linger: Duration,
 }
 
-impl Default for GateLimits {
+impl Default for HttpLimits {
     fn default() -> Self {
-        GateLimits {
+        HttpLimits {
             connections: 512,
             connections_per_address: 64,
             request: Duration::from_secs(10),
@@ -88,13 +89,15 @@ impl Default for GateLimits {
 
 /// What every client is held to.
 struct Rules {
-    limits: GateLimits,
+    limits: HttpLimits,
     /// The server's names, in lower case.
     names: Vec<String>,
     /// The `Content-Security-Policy`.
     policy: &'static str,
     /// Shows tiny_http that the gate is the gate.
     key: String,
+    /// Somebody wants to see the header fields of an offer.
+    passes_fields_on: bool,
 }
 
 /// The running gate, with tiny_http behind it. Ends when dropped.
@@ -116,10 +119,10 @@ impl Gate {
     ///
     /// `ask` answers the body of `POST ./connect` with the JSON of a 200 or a refusal. It is called on tiny_http's
     /// thread, for one offer at a time, while every other request waits: it must return within 2 s, and at once with
-    /// [`Refusal::ShuttingDown`] when the server ends.
+    /// [`Refusal::ShuttingDown`](crate::Refusal::ShuttingDown) when the server ends.
     pub(crate) fn start<A>(config: GateConfig, ask: A) -> io::Result<Gate>
     where
-        A: Fn(Ask) -> Result<String, Refusal> + Send + 'static,
+        A: Fn(Ask) -> Result<String, Refused> + Send + 'static,
     {
         Self::start_inside(config, ask, |_| ())
     }
@@ -128,13 +131,14 @@ impl Gate {
     /// put something worse in its place.
     fn start_inside<A, B>(config: GateConfig, ask: A, before_connect: B) -> io::Result<Gate>
     where
-        A: Fn(Ask) -> Result<String, Refusal> + Send + 'static,
+        A: Fn(Ask) -> Result<String, Refused> + Send + 'static,
         B: FnOnce(&Inner),
     {
-        let GateConfig { listeners, names, limits, assets } = config;
+        let GateConfig { listeners, names, limits, assets, passes_fields_on } = config;
         let mut names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
         names.extend(trust::machine_names());
-        let rules = Rules { limits, names, policy: assets.content_security_policy(), key: inner::secret()? };
+        let rules =
+            Rules { limits, names, policy: assets.content_security_policy(), key: inner::secret()?, passes_fields_on };
         let listeners = listeners.into_iter().map(Entrance::new).collect::<io::Result<Vec<_>>>()?;
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), worker::WAKER)?;

@@ -34,7 +34,7 @@ fn memory_and_threads_stay_bounded() {
 #[test]
 #[ignore = "run by a test above, in a process with 64 file descriptors"]
 fn without_descriptors() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     // One client is in, as the interim answer shows.
     let mut inside = served.connect();
     let fields = "Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n";
@@ -59,7 +59,7 @@ fn without_descriptors() {
 #[test]
 #[ignore = "run by a test above, in a process of its own"]
 fn a_full_house_of_half_requests() {
-    let served = serve(GateLimits { request: Duration::from_secs(60), ..GateLimits::default() });
+    let served = serve(HttpLimits { request: Duration::from_secs(60), ..HttpLimits::default() });
     let (body, host) = ("x".repeat(60_000), served.address);
     let text = format!("POST /connect HTTP/1.1\r\nHost: {host}\r\nContent-Length: 65536\r\n\r\n{body}");
     let memory = own_status("VmRSS");
@@ -83,7 +83,7 @@ fn a_full_house_of_half_requests() {
 #[test]
 #[ignore = "run by a test above, in a process of its own"]
 fn unread_answers() {
-    let served = serve(GateLimits { answer: PATIENCE, ..GateLimits::default() });
+    let served = serve(HttpLimits { answer: PATIENCE, ..HttpLimits::default() });
     let memory = own_status("VmRSS");
     let mut clients: Vec<TcpStream> = (0..12).map(|_| served.connect()).collect();
     for client in &mut clients {

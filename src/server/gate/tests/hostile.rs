@@ -6,7 +6,7 @@ const JSON: &str = "Content-Type: application/json\r\n";
 
 #[test]
 fn a_length_of_nine_quintillion() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     for length in ["9000000000000000000", "18446744073709551616", &"9".repeat(4000)] {
         served.request("POST /connect", &format!("{JSON}Content-Length: {length}\r\n")).is(Refusal::BodyTooLarge);
     }
@@ -44,7 +44,7 @@ fn a_head_byte_by_byte() {
 
 #[test]
 fn a_head_of_64_mib() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let mut client = served.connect();
     let mut reader = client.try_clone().unwrap();
     let sender = thread::spawn(move || {
@@ -60,7 +60,7 @@ fn a_head_of_64_mib() {
 
 #[test]
 fn a_hundred_thousand_pipelined_requests() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
     let mut client = served.connect();
     let mut reader = client.try_clone().unwrap();
@@ -76,7 +76,7 @@ fn a_hundred_thousand_pipelined_requests() {
 
 #[test]
 fn six_hundred_idle_connections_from_one_address() {
-    let served = serve(GateLimits { request: PATIENCE, ..GateLimits::default() });
+    let served = serve(HttpLimits { request: PATIENCE, ..HttpLimits::default() });
     let mut clients: Vec<TcpStream> = (0..600).map(|_| served.connect()).collect();
     // Those over the bound are told so, as far as there is room to tell, and hung up on.
     let (mut refused, mut dropped) = (0, 0);
@@ -101,7 +101,7 @@ fn six_hundred_idle_connections_from_one_address() {
 
 #[test]
 fn a_full_house() {
-    let served = serve(GateLimits { connections: 4, ..GateLimits::default() });
+    let served = serve(HttpLimits { connections: 4, ..HttpLimits::default() });
     let mut inside: Vec<TcpStream> =
         (1..=4).map(|n| connect_from(Ipv4Addr::new(127, 0, 1, n), served.address)).collect();
     let mut late = connect_from(Ipv4Addr::new(127, 0, 1, 5), served.address);
@@ -114,7 +114,7 @@ fn a_full_house() {
 
 #[test]
 fn smuggled_requests() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     for (fields, refusal) in [
         ("Content-Length: 2\r\nContent-Length: 2\r\n", Refusal::BadRequest),
@@ -143,7 +143,7 @@ fn smuggled_requests() {
 
 #[test]
 fn targets_and_versions_that_are_none() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let host = served.address;
     for line in [
         "GET http://a/ HTTP/1.1",
@@ -170,7 +170,7 @@ fn reset(client: TcpStream) {
 #[test]
 fn resets_at_every_stage() {
     let (asked, was_asked) = crossbeam_channel::unbounded();
-    let served = serve_with(GateLimits::default(), move |_| {
+    let served = serve_with(HttpLimits::default(), move |_| {
         asked.send(()).unwrap();
         Ok("{}".into())
     });
@@ -193,7 +193,7 @@ fn resets_at_every_stage() {
 
 #[test]
 fn clients_that_never_read_a_big_answer() {
-    let served = serve(GateLimits { answer: PATIENCE, ..GateLimits::default() });
+    let served = serve(HttpLimits { answer: PATIENCE, ..HttpLimits::default() });
     let host = served.address;
     let mut clients: Vec<TcpStream> = (0..12).map(|_| served.connect()).collect();
     for client in &mut clients {
@@ -207,7 +207,7 @@ fn clients_that_never_read_a_big_answer() {
 
 #[test]
 fn a_slow_reader_gets_everything() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let mut client = served.connect();
     write!(client, "GET /big.bin HTTP/1.1\r\nHost: {}\r\n\r\n", served.address).unwrap();
     client.read_exact(&mut [0; 1]).unwrap();
@@ -221,7 +221,7 @@ fn a_slow_reader_gets_everything() {
 #[test]
 fn an_application_that_does_not_answer() {
     let (release, released) = crossbeam_channel::bounded::<()>(0);
-    let limits = GateLimits { answer: Duration::from_millis(200), ..GateLimits::default() };
+    let limits = HttpLimits { answer: Duration::from_millis(200), ..HttpLimits::default() };
     let served = serve_with(limits, move |_| {
         let _ = released.recv_timeout(PATIENCE);
         Ok("late".into())
@@ -251,7 +251,7 @@ fn an_application_that_does_not_answer() {
 
 #[test]
 fn connections_that_come_and_go() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     for round in 0..1000 {
         let mut client = served.connect();
         match round % 3 {

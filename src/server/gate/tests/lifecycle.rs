@@ -7,7 +7,7 @@ const PROMPT: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_shutdown_waits_for_nobody() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let host = served.address;
     let mut clients: Vec<TcpStream> = (0..30).map(|_| served.connect()).collect();
     write!(clients[0], "GET / HT").unwrap();
@@ -37,7 +37,7 @@ fn inner_folder(served: &Served) -> std::path::PathBuf {
 fn a_shutdown_does_not_wait_for_the_application() {
     let (asked, was_asked) = crossbeam_channel::bounded(1);
     let (release, released) = crossbeam_channel::bounded::<()>(0);
-    let served = serve_with(GateLimits::default(), move |_| {
+    let served = serve_with(HttpLimits::default(), move |_| {
         asked.send(()).unwrap();
         let _ = released.recv_timeout(PATIENCE);
         Ok("late".into())
@@ -64,7 +64,7 @@ fn a_shutdown_does_not_wait_for_the_application() {
 #[cfg(unix)]
 #[test]
 fn nothing_is_left_behind() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let folder = inner_folder(&served);
     assert!(folder.exists());
     assert_eq!(served.get("/").status, 200);
@@ -83,7 +83,13 @@ fn a_lost_conversation_is_begun_anew() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let assets = Assets::embedded(&[("index.html", PAGE)]);
-        let config = GateConfig { listeners: vec![listener], names: vec![], limits: GateLimits::default(), assets };
+        let config = GateConfig {
+            listeners: vec![listener],
+            names: vec![],
+            limits: HttpLimits::default(),
+            assets,
+            passes_fields_on: false,
+        };
         let mut impostor = None;
         let stand_in = |inner: &Inner| {
             let tiny_http::Listener::Unix(listener) = inner.listen().unwrap() else { panic!("not a Unix socket") };
@@ -112,7 +118,7 @@ fn a_lost_conversation_is_begun_anew() {
 #[test]
 fn only_the_gate_is_answered_inside() {
     use std::os::unix::net::UnixStream;
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let folder = inner_folder(&served);
     let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let mut stream = entries.filter_map(|path| UnixStream::connect(path).ok()).next().expect("a listener");

@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::signal::Refusal;
 
 /// Longer than anything here takes, so that a test that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,7 +24,7 @@ static BIG: [u8; 12 * 1024 * 1024] = [b'x'; 12 * 1024 * 1024];
 #[test]
 fn the_protocol_document_has_the_same_values() {
     let document = include_str!("../../../../docs/PROTOCOL.md");
-    let limits = GateLimits::default();
+    let limits = HttpLimits::default();
     let seconds = |time: Duration| format!("{} s", time.as_secs());
     for (limit, value) in [
         ("TCP connections", limits.connections.to_string()),
@@ -46,18 +47,24 @@ struct Served {
 }
 
 /// A gate on a free port. Its `ask` answers with the body's length, the query, and the two addresses.
-fn serve(limits: GateLimits) -> Served {
+fn serve(limits: HttpLimits) -> Served {
     serve_with(limits, |ask| Ok(format!("{} {:?} {} {}", ask.body.len(), ask.query, ask.from.ip(), ask.facing)))
 }
 
-fn serve_with<A>(limits: GateLimits, ask: A) -> Served
+fn serve_with<A>(limits: HttpLimits, ask: A) -> Served
 where
-    A: Fn(Ask) -> Result<String, Refusal> + Send + 'static,
+    A: Fn(Ask) -> Result<String, Refused> + Send + 'static,
 {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let assets = Assets::embedded(&[("index.html", PAGE), ("room/a.js", b"code"), ("big.bin", &BIG)]);
-    let config = GateConfig { listeners: vec![listener], names: vec!["Game.example".into()], limits, assets };
+    let config = GateConfig {
+        listeners: vec![listener],
+        names: vec!["Game.example".into()],
+        limits,
+        assets,
+        passes_fields_on: true,
+    };
     Served { gate: Gate::start(config, ask).unwrap(), address: (Ipv4Addr::LOCALHOST, port).into() }
 }
 
@@ -188,6 +195,6 @@ fn assert_has_what_all_answers_have(reply: &Reply) {
 }
 
 /// Short times, for tests that wait for them.
-fn hasty() -> GateLimits {
-    GateLimits { request: Duration::from_millis(300), ..GateLimits::default() }
+fn hasty() -> HttpLimits {
+    HttpLimits { request: Duration::from_millis(300), ..HttpLimits::default() }
 }

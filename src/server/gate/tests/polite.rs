@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_page_is_served() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let page = served.get("/");
     assert_eq!((page.status, &*page.body), (200, PAGE));
     assert_eq!(page.field("Content-Type"), Some("text/html; charset=utf-8"));
@@ -17,7 +17,7 @@ fn the_page_is_served() {
 
 #[test]
 fn a_page_that_is_known_is_not_sent_again() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let etag = served.get("/").field("ETag").unwrap().to_owned();
     let reply = served.request("GET /", &format!("If-None-Match: {etag}\r\n"));
     assert_eq!((reply.status, reply.body.len(), reply.field("ETag")), (304, 0, Some(&*etag)));
@@ -27,7 +27,7 @@ fn a_page_that_is_known_is_not_sent_again() {
 
 #[test]
 fn head_is_get_without_the_body() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let without_date =
         |reply: &Reply| reply.head.lines().filter(|l| !l.starts_with("Date")).collect::<Vec<_>>().join("\n");
     for target in ["/", "/room/a.js", "/missing", "/big.bin"] {
@@ -41,7 +41,7 @@ fn head_is_get_without_the_body() {
 
 #[test]
 fn an_offer_is_answered() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let reply = served.post("", "{}");
     assert_eq!((reply.status, reply.field("Content-Type")), (200, Some("application/json")));
     assert_eq!(reply.field("Cache-Control"), Some("no-store"));
@@ -56,9 +56,9 @@ fn an_offer_is_answered() {
 
 #[test]
 fn what_the_application_refuses_is_told() {
-    let served = serve_with(GateLimits::default(), |ask| match &*ask.body {
+    let served = serve_with(HttpLimits::default(), |ask| match &*ask.body {
         b"panic" => panic!("a mistake of the application's, made on purpose by a test"),
-        _ => Err(Refusal::NotDataChannels),
+        _ => Err(Refusal::NotDataChannels.into()),
     });
     served.post("", "{}").is(Refusal::NotDataChannels);
     served.post("", "panic").is(Refusal::Internal);
@@ -68,7 +68,7 @@ fn what_the_application_refuses_is_told() {
 
 #[test]
 fn every_refusal_of_the_contract_is_given() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     served.request("GET /missing", "").is(Refusal::NotFound);
     served.request("GET /../Cargo.toml", "").is(Refusal::NotFound);
     served.request("POST /connect", "Content-Length: 2\r\n\r\n{}").is(Refusal::NotJson);
@@ -82,7 +82,7 @@ fn every_refusal_of_the_contract_is_given() {
 
 #[test]
 fn a_person_reads_a_sentence() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let missing = served.request("GET /missing", "Accept: text/html,*/*;q=0.8\r\n");
     assert_eq!((missing.status, missing.field("Content-Type")), (404, Some("text/plain; charset=utf-8")));
     assert!(missing.text().starts_with(Refusal::NotFound.message()));
@@ -93,7 +93,7 @@ fn a_person_reads_a_sentence() {
 
 #[test]
 fn hosts_and_origins_are_checked() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let port = served.address.port();
     let status = |host: &str, origin: &str| served.send(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n{origin}\r\n"));
     for host in ["localhost", "192.168.0.9", "laptop.local", "game.EXAMPLE", "[::1]"] {
@@ -117,14 +117,14 @@ fn machine_names_here() -> Vec<String> {
 
 #[test]
 fn http_1_0_is_understood() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let reply = served.send("GET / HTTP/1.0\r\n\r\n");
     assert_eq!((reply.status, &*reply.body), (200, PAGE));
 }
 
 #[test]
 fn a_client_may_wait_for_continue() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let mut client = served.connect();
     client.write_all(served.offer("Content-Length: 2\r\nExpect: 100-continue\r\n", "").as_bytes()).unwrap();
     let mut interim = [0; 25];
@@ -140,7 +140,7 @@ fn a_client_may_wait_for_continue() {
 
 #[test]
 fn a_client_may_close_its_half() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let mut client = served.connect();
     write!(client, "GET / HTTP/1.1\r\nHost: {}\r\n\r\n", served.address).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
@@ -152,7 +152,13 @@ fn both_families_are_served_and_addresses_are_plain() {
     let Ok(listener) = TcpListener::bind("[::]:0") else { return };
     let port = listener.local_addr().unwrap().port();
     let assets = Assets::embedded(&[]);
-    let config = GateConfig { listeners: vec![listener], names: vec![], limits: GateLimits::default(), assets };
+    let config = GateConfig {
+        listeners: vec![listener],
+        names: vec![],
+        limits: HttpLimits::default(),
+        assets,
+        passes_fields_on: false,
+    };
     let gate = Gate::start(config, |ask| Ok(format!("{} {}", ask.from.ip(), ask.facing))).unwrap();
     for (host, said) in [("127.0.0.1", format!("127.0.0.1 127.0.0.1:{port}")), ("[::1]", format!("::1 [::1]:{port}"))] {
         let Ok(mut client) = TcpStream::connect(format!("{host}:{port}")) else { continue };
@@ -165,7 +171,7 @@ fn both_families_are_served_and_addresses_are_plain() {
 
 #[test]
 fn forged_addresses_and_hop_fields_stay_outside() {
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let forged = "X-Patchcord-From: 6.6.6.6:6\r\nX-Patchcord-Facing: 6.6.6.6:6\r\nx-patchcord-key: 0\r\n";
     let hop = "Connection: upgrade\r\nUpgrade: websocket\r\nTE: chunked\r\n";
     let reply = served.post(&format!("{forged}{hop}"), "{}");
@@ -177,7 +183,7 @@ fn forged_addresses_and_hop_fields_stay_outside() {
 #[ignore = "a measurement, to be read"]
 fn latency() {
     const COUNT: usize = 2000;
-    let served = serve(GateLimits::default());
+    let served = serve(HttpLimits::default());
     let body = "x".repeat(600);
     let request = served.offer("Content-Length: 600\r\n", &body);
     let mut times: Vec<Duration> = (0..COUNT)
