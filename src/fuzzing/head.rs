@@ -1,6 +1,6 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::server::gate::head::{BODY_BYTES_MAX, HEAD_BYTES_MAX, Head, Search, parse, search_end};
+use crate::server::gate::head::{BODY_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX, Head, Search, parse, search_end};
 use crate::server::gate::trust::check;
 
 /// The beginning of a TCP connection to the gate. A head that is taken has one meaning: a reader that knows nothing of
@@ -44,7 +44,9 @@ fn is_plain(head: &Head, bytes: &[u8]) {
     assert!(head.head_bytes <= HEAD_BYTES_MAX && head.body_bytes <= BODY_BYTES_MAX, "{head:?}");
     assert!(!head.method.is_empty() && head.method.bytes().all(|byte| byte.is_ascii_graphic()), "{head:?}");
     assert!(head.target.starts_with('/') && head.target.bytes().all(|byte| byte.is_ascii_graphic()), "{head:?}");
-    for value in [&head.host, &head.origin, &head.accept, &head.content_type, &head.if_none_match] {
+    for value in
+        [&head.host, &head.origin, &head.accept, &head.content_type, &head.accept_encoding, &head.if_none_match]
+    {
         let is_plain = |byte: u8| matches!(byte, b'\t' | b' '..=b'~');
         assert!(value.as_ref().is_none_or(|value| value.bytes().all(is_plain)), "{head:?}");
     }
@@ -75,13 +77,18 @@ fn is_read_the_same_when_passed_on(head: &Head) {
         ("Origin", head.origin.clone()),
         ("Accept", head.accept.clone()),
         ("Content-Type", head.content_type.clone()),
+        ("Accept-Encoding", head.accept_encoding.clone()),
         ("If-None-Match", head.if_none_match.clone()),
     ];
     for (name, value) in fields {
         text.extend(value.map(|value| format!("{name}: {value}\r\n")));
     }
+    for (name, value) in &head.fields {
+        assert!(!name.contains(':'), "{name}");
+        text.push_str(&format!("{PASSED_ON}: {name}:{value}\r\n"));
+    }
     text.push_str("\r\n");
-    if text.len() > HEAD_BYTES_MAX {
+    if text.len() > HEAD_BYTES_MAX || text.lines().count() > FIELDS_MAX {
         return;
     }
     let again = parse(text.as_bytes()).expect("what we write is a request").expect("and whole");
@@ -89,10 +96,17 @@ fn is_read_the_same_when_passed_on(head: &Head) {
         host: Some(head.host.clone().unwrap_or_default()),
         expects_continue: false,
         head_bytes: text.len(),
+        fields: again.fields.clone(),
         ..head.clone()
     };
     assert_eq!(again, expected);
+    let passed_on = again.fields.iter().filter(|(name, _)| name == PASSED_ON);
+    let passed_on = passed_on.filter_map(|(_, field)| field.split_once(':'));
+    assert!(passed_on.eq(head.fields.iter().map(|(name, value)| (&**name, &**value))), "{again:?} from {head:?}");
 }
+
+/// Before each field of the browser that is passed on.
+const PASSED_ON: &str = "x-passed-on";
 
 fn is_trusted_for_a_reason(head: &Head) {
     let names = ["laptop".to_owned()];

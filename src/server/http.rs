@@ -155,6 +155,7 @@ fn understand(request: &mut tiny_http::Request, key: &str) -> Option<Request> {
         target: request.url().to_owned(),
         accept: header("Accept"),
         content_type: header("Content-Type"),
+        accept_encoding: header("Accept-Encoding"),
         if_none_match: header("If-None-Match"),
         from: address(FROM_HEADER)?,
         facing: address(FACING_HEADER)?,

@@ -36,6 +36,7 @@ pub(super) struct Request {
     pub(super) target: String,
     pub(super) accept: Option<String>,
     pub(super) content_type: Option<String>,
+    pub(super) accept_encoding: Option<String>,
     pub(super) if_none_match: Option<String>,
     pub(super) from: SocketAddr,
     pub(super) facing: SocketAddr,
@@ -67,7 +68,7 @@ impl<A: Fn(Ask) -> Result<String, Refused>> Site<A> {
                 _ => Answer::refuse(Refusal::MethodNotAllowed, asker).with("Allow", "POST"),
             };
         }
-        match self.assets.find(path) {
+        match self.assets.find(path, request.accept_encoding.as_deref().is_some_and(takes_gzip)) {
             Err(refusal) => Answer::refuse(refusal, asker),
             Ok(_) if !matches!(&*request.method, "GET" | "HEAD") => {
                 Answer::refuse(Refusal::MethodNotAllowed, asker).with("Allow", "GET, HEAD")
@@ -76,6 +77,9 @@ impl<A: Fn(Ask) -> Result<String, Refused>> Site<A> {
                 let known = request.if_none_match.as_deref();
                 let unchanged = asset.etag.as_deref().is_some_and(|etag| names(known, etag));
                 let mut headers = Vec::new();
+                if asset.varies {
+                    headers.push(("Vary", "Accept-Encoding".to_owned()));
+                }
                 match asset.etag {
                     // To revalidate costs one small answer, and a new binary shows its new page at once.
                     Some(etag) => headers.extend([("Cache-Control", "no-cache".to_owned()), ("ETag", etag)]),
@@ -85,6 +89,9 @@ impl<A: Fn(Ask) -> Result<String, Refused>> Site<A> {
                     return Answer { status: 304, headers, body: (&[]).into() };
                 }
                 headers.push(("Content-Type", asset.media_type.to_owned()));
+                if asset.is_gzip {
+                    headers.push(("Content-Encoding", "gzip".to_owned()));
+                }
                 Answer { status: 200, headers, body: asset.bytes }
             }
         }
@@ -110,6 +117,18 @@ fn is_json(content_type: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
+/// Whether an `Accept-Encoding` takes gzip (RFC 9110, section 12.5.3). A weight of zero means that it does not.
+fn takes_gzip(accept_encoding: &str) -> bool {
+    let weight = |coding: &str| {
+        accept_encoding.split(',').find_map(|entry| {
+            let (name, parameters) = entry.split_once(';').unwrap_or((entry, ""));
+            let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), |weight| weight.trim().parse::<f64>());
+            name.trim().eq_ignore_ascii_case(coding).then(|| weight.unwrap_or(0.0))
+        })
+    };
+    weight("gzip").or_else(|| weight("*")).is_some_and(|weight| weight > 0.0)
+}
+
 /// Whether `If-None-Match` names this `ETag` (RFC 9110, section 13.1.2): weak comparison, a list or `*`.
 fn names(if_none_match: Option<&str>, etag: &str) -> bool {
     let Some(list) = if_none_match else { return false };
@@ -127,6 +146,7 @@ mod tests {
             target: target.to_owned(),
             accept: None,
             content_type: Some("application/json".to_owned()),
+            accept_encoding: None,
             if_none_match: None,
             from: "192.0.2.7:5000".parse().unwrap(),
             facing: "192.0.2.1:8080".parse().unwrap(),
@@ -172,6 +192,38 @@ mod tests {
             let answer = site().answer(request(method, target));
             assert_eq!((answer.status, header(&answer, "Allow")), (status, allow), "{method} {target}");
         }
+    }
+
+    #[test]
+    fn who_takes_gzip_gets_it() {
+        let page = b"the same words again and again, ".repeat(100);
+        let assets = Assets::embedded(&[("index.html", page.leak()), ("a.js", b"short"), ("a.png", &[7; 2000])]);
+        let site = Site::new(assets, |_| Err(Refusal::Busy.into()));
+        let asked = |target: &str, accept_encoding: Option<&str>| {
+            let accept_encoding = accept_encoding.map(str::to_owned);
+            site.answer(Request { accept_encoding, ..request("GET", target) })
+        };
+        let plain = asked("/", None);
+        assert_eq!((plain.body.len(), header(&plain, "Content-Encoding")), (3200, None));
+        assert_eq!(header(&plain, "Vary"), Some("Accept-Encoding"));
+        for accept_encoding in ["gzip", "deflate, GZIP;q=0.5, br", "*", "br;q=1, *;q=0.1"] {
+            let answer = asked("/", Some(accept_encoding));
+            assert_eq!(header(&answer, "Content-Encoding"), Some("gzip"), "{accept_encoding}");
+            assert!(answer.body.len() < 200 && answer.body.starts_with(&[0x1f, 0x8b]));
+            assert_ne!(header(&answer, "ETag"), header(&plain, "ETag"), "another form is another thing to a cache");
+            let known = header(&answer, "ETag").map(str::to_owned);
+            let again = Request {
+                accept_encoding: Some(accept_encoding.to_owned()),
+                if_none_match: known,
+                ..request("GET", "/")
+            };
+            assert_eq!(site.answer(again).status, 304);
+        }
+        for accept_encoding in ["", "identity", "gzip;q=0", "gzip;q=0.0, *", "*;q=0", "gzip;q=x", "gzipped"] {
+            assert_eq!(asked("/", Some(accept_encoding)).body.len(), 3200, "{accept_encoding}");
+        }
+        assert_eq!(&*asked("/a.js", Some("gzip")).body, b"short", "it would only grow");
+        assert_eq!(asked("/a.png", Some("gzip")).body.len(), 2000, "a picture is compressed already");
     }
 
     #[test]

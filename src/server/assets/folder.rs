@@ -43,7 +43,8 @@ impl Folder {
             tracing::error!(path = %path.display(), %error, "cannot serve this file");
             Refusal::Internal
         })?;
-        Ok(Asset { bytes: Cow::Owned(bytes), media_type: media::type_of(file), etag: None })
+        let media_type = media::type_of(file);
+        Ok(Asset { bytes: Cow::Owned(bytes), is_gzip: false, varies: false, media_type, etag: None })
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) enum Assets {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asset {
     pub(super) bytes: Cow<'static, [u8]>,
+    /// Whether the bytes are compressed.
+    pub(super) is_gzip: bool,
+    /// Whether they would differ for somebody who takes other encodings.
+    pub(super) varies: bool,
     pub(super) media_type: &'static str,
     /// A strong validator with its quotes (RFC 9110, section 8.8.3), or `None` when no cache may keep the file.
     pub(super) etag: Option<String>,
@@ -64,12 +68,12 @@ impl Assets {
     }
 
     /// The file at a request's path, `/room/canvas.js`, still percent-encoded and without its query.
-    pub(super) fn find(&self, path: &str) -> Result<Asset, Refusal> {
+    pub(super) fn find(&self, path: &str, takes_gzip: bool) -> Result<Asset, Refusal> {
         let file = path::file_of(path)?;
         match self {
-            Assets::Embedded(embedded) => embedded.find(&file),
+            Assets::Embedded(embedded) => embedded.find(&file, takes_gzip),
             Assets::Folder(folder, client) => match folder.find(&file) {
-                Err(Refusal::NotFound) => client.find(&file),
+                Err(Refusal::NotFound) => client.find(&file, takes_gzip),
                 found => found,
             },
         }

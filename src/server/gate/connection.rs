@@ -252,8 +252,12 @@ impl Connection {
              {FROM_HEADER}: {from}\r\n\
              {FACING_HEADER}: {facing}\r\n"
         );
-        let fields =
-            [("Accept", &head.accept), ("Content-Type", &head.content_type), ("If-None-Match", &head.if_none_match)];
+        let fields = [
+            ("Accept", &head.accept),
+            ("Accept-Encoding", &head.accept_encoding),
+            ("Content-Type", &head.content_type),
+            ("If-None-Match", &head.if_none_match),
+        ];
         for (name, value) in fields {
             if let Some(value) = value {
                 text.extend([name, ": ", value, "\r\n"]);

@@ -11,7 +11,7 @@ pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The most header fields. Browsers send about 15.
-pub(super) const FIELDS_MAX: usize = 64;
+pub(crate) const FIELDS_MAX: usize = 64;
 
 /// A request head that is not ambiguous.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct Head {
     pub(crate) accept: Option<String>,
     /// `Content-Type`.
     pub(crate) content_type: Option<String>,
+    /// `Accept-Encoding`.
+    pub(crate) accept_encoding: Option<String>,
     /// `If-None-Match`.
     pub(crate) if_none_match: Option<String>,
     /// Of a POST, every field in ASCII, in the order in which they came. No name has a colon.
@@ -124,6 +126,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Head>, Refusal> {
         origin: fields.only("Origin")?,
         accept: fields.first("Accept"),
         content_type: fields.only("Content-Type")?,
+        accept_encoding: fields.first("Accept-Encoding"),
         if_none_match: fields.first("If-None-Match"),
         fields: if method == "POST" { fields.all() } else { Vec::new() },
         expects_continue,
