@@ -15,8 +15,8 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// `status` is from 400 to 599; any other becomes 403. The page takes 401 and 403 for lasting and does not try again by
-    /// itself. `code` is a stable word for programs such as `wrong-password`, `message` a sentence for people.
+    /// `status` is from 400 to 599; any other becomes 403. The page takes one below 500 for lasting, but for 408, 409 and
+    /// 429, and does not try again by itself. `code` is a stable word for programs such as `wrong-password`, `message` a sentence for people.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Denial {
         let status = if (400..=599).contains(&status) { status } else { STATUS_DEFAULT };
         Denial { status, code: code.into(), message: message.into() }
