@@ -24,6 +24,15 @@ struct Count {
     pending: usize,
 }
 
+/// Why nobody more may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoRoom {
+    /// Of the address, if that has its share; else of the house.
+    pub(super) refusal: Refusal,
+    /// Somebody who leaves would make room.
+    pub(super) a_place_would_do: bool,
+}
+
 /// What counts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
@@ -48,16 +57,18 @@ impl Admission {
         Admission { limits, all: Count::default(), groups: BTreeMap::new() }
     }
 
-    /// Whether one more may begin to open from this address.
-    pub(super) fn may_open(&self, address: IpAddr) -> Result<(), Refusal> {
-        let Limits { pending_max, pending_per_address_max, .. } = self.limits;
-        self.check(address, |count| count.pending, [pending_max, pending_per_address_max])
-    }
-
-    /// Whether there is a place for one more peer from this address.
-    pub(super) fn has_place(&self, address: IpAddr) -> Result<(), Refusal> {
-        let Limits { peers_max, peers_per_address_max, .. } = self.limits;
-        self.check(address, |count| count.peers, [peers_max, peers_per_address_max])
+    /// Whether one more may begin to open from this address, and, unless it comes back, there is a place for it.
+    pub(super) fn has_room(&self, address: IpAddr, comes_back: bool) -> Result<(), NoRoom> {
+        let Limits { peers_max, peers_per_address_max, pending_max, pending_per_address_max, .. } = self.limits;
+        let pending = self.check(address, |count| count.pending, [pending_max, pending_per_address_max]);
+        let place = self.check(address, |count| count.peers, [peers_max, peers_per_address_max]);
+        match (pending, place) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Ok(()), Err(_)) if comes_back => Ok(()),
+            (Ok(()), Err(refusal)) => Err(NoRoom { refusal, a_place_would_do: true }),
+            (Err(Refusal::Full), Err(refusal)) if !comes_back => Err(NoRoom { refusal, a_place_would_do: false }),
+            (Err(refusal), _) => Err(NoRoom { refusal, a_place_would_do: false }),
+        }
     }
 
     /// Against the most overall and from one address.
@@ -129,8 +140,7 @@ mod tests {
     }
 
     fn enter(admission: &mut Admission, address: IpAddr) -> Result<(), Refusal> {
-        admission.may_open(address)?;
-        admission.has_place(address)?;
+        admission.has_room(address, false).map_err(|no_room| no_room.refusal)?;
         admission.enter(address);
         Ok(())
     }

@@ -147,10 +147,7 @@ impl Endpoint {
         facing: &[SocketAddr],
     ) -> Result<(PeerId, Answer), Refusal> {
         let returning = offer.session().and_then(|ask| self.returning(now, ask)).transpose()?;
-        self.admission.may_open(address)?;
-        if returning.is_none() {
-            self.make_place(address)?;
-        }
+        self.make_room(address, returning.is_some())?;
         let (mut rtc, wire, ufrag) = self.identity.rtc(now);
         let sdp = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
             self.stats.panics += 1;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::admission::NoRoom;
 use super::connection::Ended;
 use super::deadline::Whose;
 use super::id::ConnectionId;
@@ -96,9 +97,12 @@ impl Endpoint {
         }
     }
 
-    /// A place for one more peer from this address: a free one, or that of somebody who is away.
-    pub(super) fn make_place(&mut self, address: IpAddr) -> Result<(), Refusal> {
-        while let Err(refusal) = self.admission.has_place(address) {
+    /// Room for one more from this address. A newcomer may have the place of somebody who is away.
+    pub(super) fn make_room(&mut self, address: IpAddr, comes_back: bool) -> Result<(), Refusal> {
+        while let Err(NoRoom { refusal, a_place_would_do }) = self.admission.has_room(address, comes_back) {
+            if !a_place_would_do {
+                return Err(refusal);
+            }
             let counts = |other: IpAddr| refusal == Refusal::Full || other.to_canonical() == address.to_canonical();
             let longest_away = self.roster.longest_away(counts).ok_or(refusal)?;
             self.leave_from_away(longest_away, Reason::TimedOut);
