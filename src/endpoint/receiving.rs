@@ -69,6 +69,7 @@ impl Endpoint {
             // A browser whose only address now belongs to another connection is no more: what we sent it would disturb
             // the new one.
             self.with_connection(previous, |connection, _| {
+                connection.set_clock(now);
                 connection.remove_source(datagram.from);
                 if connection.sources().next().is_none() { Err(Ended::lost(Reason::TimedOut)) } else { Ok(()) }
             });

@@ -171,6 +171,11 @@ impl Connection {
         self.clock
     }
 
+    /// It learns the time, and does nothing: a peer that goes away does so now.
+    pub(super) fn set_clock(&mut self, now: Instant) {
+        self.clock = self.clock.max(now);
+    }
+
     pub(super) fn address(&self) -> IpAddr {
         self.address
     }
