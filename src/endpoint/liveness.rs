@@ -1,8 +1,8 @@
 //! Whether a page is still there: Beats and their Echoes (docs/PROTOCOL.md, "Who is still there").
 //!
-//! A quiet page costs one small datagram each way a second. Only who has not been heard is asked more often, so that
-//! eight or nine questions in a row must be lost before a page that is there is taken for gone: at 10 % loss each way, less than
-//! once in ten million seconds.
+//! A quiet page costs one small datagram each way a second. A Beat whose Echo does not come is repeated, since both sides
+//! depend on it: the page judges us by the messages that it hears, however much we hear of it. At 10 % loss each way and up to
+//! 300 ms, a dozen in a row must be lost before either side takes the other for gone.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// The first Beats come this close together, so that the page knows the time soon.
 const FIRST_BEATS: u32 = 5;
 
-/// Between Beats to a page that should have been heard by now.
-const ASKING_EVERY: Duration = Duration::from_millis(100);
+/// Between the first Beats.
+const FIRST_EVERY: Duration = Duration::from_millis(100);
 
 /// Beats among which the smallest round trip counts.
 const ROUND_TRIPS: usize = 16;
@@ -20,19 +20,33 @@ const ROUND_TRIPS: usize = 16;
 struct Patience {
     /// Between Beats.
     every: Duration,
-    /// Silence that makes us ask.
+    /// Until a Beat without Echo is repeated.
+    unanswered: Duration,
+    /// And then again and again.
+    again: Duration,
+    /// Silence after which another may come in its place.
     quiet: Duration,
     /// Silence that is an end.
     lost: Duration,
 }
 
 /// Gone is noticed within 2 s, with a timer's step to spare.
-const VISIBLE: Patience =
-    Patience { every: Duration::from_secs(1), quiet: Duration::from_millis(1200), lost: Duration::from_millis(1900) };
+const VISIBLE: Patience = Patience {
+    every: Duration::from_secs(1),
+    unanswered: Duration::from_millis(200),
+    again: Duration::from_millis(50),
+    quiet: Duration::from_millis(1200),
+    lost: Duration::from_millis(1900),
+};
 
 /// A phone in a pocket sleeps between packets. Within 5 s.
-const HIDDEN: Patience =
-    Patience { every: Duration::from_secs(2), quiet: Duration::from_millis(2500), lost: Duration::from_millis(4800) };
+const HIDDEN: Patience = Patience {
+    every: Duration::from_secs(2),
+    unanswered: Duration::from_secs(1),
+    again: Duration::from_millis(100),
+    quiet: Duration::from_millis(2500),
+    lost: Duration::from_millis(4800),
+};
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +63,9 @@ pub(super) struct Liveness {
     /// Beats so far; also the number of the next.
     beats: u32,
     last_beat_at: Instant,
+    /// The Beat that waits for its Echo, or for that of a later one: its number, and when it left.
+    question: (u32, Instant),
+    is_answered: bool,
     /// The last few Beats: number, when it left, and how long its Echo took.
     asked: VecDeque<(u32, Instant, Option<Duration>)>,
 }
@@ -56,7 +73,14 @@ pub(super) struct Liveness {
 impl Liveness {
     /// The first Beat is due at once.
     pub(super) fn new(now: Instant) -> Liveness {
-        Liveness { is_hidden: false, beats: 0, last_beat_at: now, asked: VecDeque::new() }
+        Liveness {
+            is_hidden: false,
+            beats: 0,
+            last_beat_at: now,
+            question: (0, now),
+            is_answered: true,
+            asked: VecDeque::new(),
+        }
     }
 
     pub(super) fn set_hidden(&mut self, is_hidden: bool) {
@@ -65,7 +89,7 @@ impl Liveness {
 
     /// When something will be due, if nothing is heard until then.
     pub(super) fn deadline(&self, heard_at: Instant) -> Instant {
-        self.next_beat_at(heard_at).min(heard_at + self.patience().lost)
+        self.next_beat_at().min(heard_at + self.patience().lost)
     }
 
     /// What is due now. A Beat counts as sent.
@@ -73,7 +97,7 @@ impl Liveness {
         if heard_at + self.patience().lost <= now {
             return Some(Due::Lost);
         }
-        if self.next_beat_at(heard_at) > now {
+        if self.next_beat_at() > now {
             return None;
         }
         Some(Due::Beat { seq: self.beat(now) })
@@ -84,6 +108,9 @@ impl Liveness {
         let seq = self.beats;
         self.beats = self.beats.wrapping_add(1);
         self.last_beat_at = now;
+        if self.is_answered {
+            (self.question, self.is_answered) = ((seq, now), false);
+        }
         self.asked.push_back((seq, now, None));
         if self.asked.len() > ROUND_TRIPS {
             self.asked.pop_front();
@@ -96,6 +123,8 @@ impl Liveness {
         if let Some((_, sent_at, took)) = self.asked.iter_mut().find(|(asked, ..)| *asked == seq) {
             took.get_or_insert(now.saturating_duration_since(*sent_at));
         }
+        let (question, _) = self.question;
+        self.is_answered |= seq.wrapping_sub(question) < self.beats.wrapping_sub(question);
     }
 
     /// The smallest among the last few.
@@ -109,16 +138,15 @@ impl Liveness {
         now < heard_at + self.patience().quiet
     }
 
-    fn next_beat_at(&self, heard_at: Instant) -> Instant {
-        if self.beats == 0 {
-            return self.last_beat_at;
+    fn next_beat_at(&self) -> Instant {
+        let (_, asked_at) = self.question;
+        let Patience { every, unanswered, again, .. } = self.patience();
+        match self.beats {
+            0 => self.last_beat_at,
+            1..FIRST_BEATS => self.last_beat_at + FIRST_EVERY,
+            _ if self.is_answered => asked_at + every,
+            _ => (asked_at + unanswered).max(self.last_beat_at + again),
         }
-        let soon = self.last_beat_at + ASKING_EVERY;
-        if self.beats < FIRST_BEATS {
-            return soon;
-        }
-        let Patience { every, quiet, .. } = self.patience();
-        (self.last_beat_at + every).min(soon.max(heard_at + quiet))
     }
 
     fn patience(&self) -> Patience {
@@ -132,17 +160,21 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// The times of the Beats to a page that was last heard `heard` after the start, and of its end, in milliseconds.
+    /// The times of the Beats to a page that answered at once until `heard` after the start, and of its end, in milliseconds.
     fn beats(is_hidden: bool, heard: Duration) -> (Vec<u128>, u128) {
         let start = Instant::now();
         let mut liveness = Liveness::new(start);
         liveness.set_hidden(is_hidden);
-        let (mut now, mut beats) = (start, Vec::new());
+        let (mut now, mut heard_at, mut beats) = (start, start, Vec::new());
         loop {
-            // It answers everything at once until then.
-            let heard_at = now.min(start + heard);
             match liveness.due(now, heard_at) {
-                Some(Due::Beat { .. }) => beats.push((now - start).as_millis()),
+                Some(Due::Beat { seq }) => {
+                    beats.push((now - start).as_millis());
+                    if now <= start + heard {
+                        heard_at = now;
+                        liveness.echo(now, seq);
+                    }
+                }
                 Some(Due::Lost) => return (beats, (now - start).as_millis()),
                 None => now = liveness.deadline(heard_at).max(now + MS),
             }
@@ -152,18 +184,42 @@ mod tests {
     #[test]
     fn who_falls_silent_is_asked_often_and_then_lost() {
         let (sent, lost) = beats(false, 3500 * MS);
-        assert_eq!(lost, 3500 + 1900);
+        assert_eq!(lost, 3400 + 1900);
         assert_eq!(&sent[..8], [0, 100, 200, 300, 400, 1400, 2400, 3400]);
-        assert_eq!(&sent[8..11], [4400, 4700, 4800], "asked when it has been silent for 1.2 s");
-        assert_eq!(sent.last(), Some(&5300));
+        assert_eq!(&sent[8..12], [4400, 4600, 4650, 4700], "its Echo is missing");
+        assert_eq!(sent.last(), Some(&5250));
     }
 
     #[test]
     fn a_hidden_page_has_longer() {
         let (sent, lost) = beats(true, 10_400 * MS);
         assert_eq!(lost, 10_400 + 4800);
-        assert_eq!(&sent[4..10], [400, 2400, 4400, 6400, 8400, 10_400]);
-        assert!(sent.len() > 25);
+        assert_eq!(&sent[4..12], [400, 2400, 4400, 6400, 8400, 10_400, 12_400, 13_400]);
+        assert_eq!((sent[12], sent.last()), (13_500, Some(&15_100)));
+    }
+
+    #[test]
+    fn a_page_that_is_heard_and_does_not_answer_is_asked_until_it_does() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(start);
+        for _ in 0..FIRST_BEATS {
+            let seq = liveness.beat(start);
+            liveness.echo(start, seq);
+        }
+        // Its words come through, and the Beats to it do not.
+        let (mut now, mut seq) = (start, 0);
+        for _ in 0..30 {
+            now = liveness.deadline(now);
+            seq = liveness.beat(now);
+        }
+        assert_eq!(now - start, 1200 * MS + 28 * 50 * MS);
+        liveness.echo(now, seq + 1);
+        assert_eq!(liveness.deadline(now), now + 50 * MS, "it cannot have heard that one");
+        liveness.echo(now, seq);
+        assert!(liveness.deadline(now) < now, "the next is overdue");
+        let next = liveness.beat(now);
+        liveness.echo(now + 300 * MS, next);
+        assert_eq!(liveness.deadline(now), now + 1000 * MS);
     }
 
     #[test]
