@@ -45,6 +45,7 @@ pub mod fuzzing;
 pub mod room;
 mod server;
 mod signal;
+mod udp;
 
 pub use endpoint::{
     Channel, Data, Endpoint, Event, Limits, Payload, PeerId, Reason, SendOutcome, Stats, Transmit, Why,

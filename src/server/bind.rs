@@ -5,9 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Kernel buffer asked for on each side of a UDP socket, in bytes. 2 MiB holds 200 peers' traffic of 60 messages a second
-/// for half a second, should the loop be late by that much; the kernel may give less (`net.core.rmem_max`).
-const UDP_BUFFER_BYTES: usize = 2 * 1024 * 1024;
+use crate::udp;
 
 /// Connections that the kernel completes before the gate accepts them. What a classroom makes at once.
 const TCP_BACKLOG: i32 = 256;
@@ -65,7 +63,12 @@ fn is_no_ipv6(error: &io::Error) -> bool {
 }
 
 fn bind_pair(address: SocketAddr) -> io::Result<Bound> {
-    let tcp = socket(address, Type::STREAM, Protocol::TCP)?;
+    let tcp = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // IPv4 has a listener of its own, so that addresses need no translation.
+        tcp.set_only_v6(true)?;
+    }
+    tcp.set_nonblocking(true)?;
     // A server that restarts must not wait for its old connections to be forgotten. On Windows the option means another
     // thing: that somebody else may take the port.
     #[cfg(unix)]
@@ -74,23 +77,8 @@ fn bind_pair(address: SocketAddr) -> io::Result<Bound> {
     tcp.listen(TCP_BACKLOG)?;
     let tcp: TcpListener = tcp.into();
     let address = SocketAddr::new(address.ip(), tcp.local_addr()?.port());
-
-    let udp = socket(address, Type::DGRAM, Protocol::UDP)?;
-    // What the kernel gives of it is enough to work with.
-    let _ = udp.set_recv_buffer_size(UDP_BUFFER_BYTES);
-    let _ = udp.set_send_buffer_size(UDP_BUFFER_BYTES);
-    udp.bind(&address.into())?;
-    Ok(Bound { address, tcp, udp: udp.into() })
-}
-
-fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
-    if address.is_ipv6() {
-        // IPv4 has a socket of its own, so that addresses need no translation.
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    let udp = udp::bind(address)?;
+    Ok(Bound { address, tcp, udp })
 }
 
 #[cfg(test)]

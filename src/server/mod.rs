@@ -15,7 +15,6 @@ mod handle;
 mod http;
 mod mailbox;
 mod site;
-mod udp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -32,11 +31,11 @@ pub use handle::{Handle, HandleError};
 
 use crate::endpoint::{Channel, Endpoint, Event, Payload, PeerId, Reason, SendOutcome, Stats};
 use crate::signal::{Offer, Refusal};
+use crate::udp::{Buffers, UdpPort};
 use authorize::PeerData;
 use gate::{Ask, Gate, Refused};
 use handle::Letter;
 use mailbox::{Mailbox, PostError};
-use udp::UdpPort;
 
 /// How long a browser's offer waits for the loop before it hears 503 `busy`. A loop that ticks at 1 Hz still answers.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -55,6 +54,7 @@ pub struct Server {
     poll: Poll,
     ready: Events,
     ports: Vec<UdpPort>,
+    buffers: Buffers,
     endpoint: Endpoint,
     mailbox: Mailbox<Letter>,
     handle: Handle,
@@ -101,6 +101,7 @@ impl Server {
             poll,
             ready,
             ports,
+            buffers: Buffers::new(),
             endpoint,
             mailbox,
             handle,
@@ -250,7 +251,7 @@ impl Server {
             let endpoint = &mut self.endpoint;
             let port = &mut self.ports[i];
             if port.is_readable() {
-                port.receive(|from, to, datagram| endpoint.handle_datagram(now, from, to, datagram));
+                port.receive(&mut self.buffers, |from, to, datagram| endpoint.handle_datagram(now, from, to, datagram));
                 self.transmit();
             }
         }
