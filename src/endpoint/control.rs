@@ -1,4 +1,4 @@
-//! The bytes of the `ctl` channel (docs/PROTOCOL.md, "Messages on ctl"). Pure.
+//! The bytes of the `ctl` channel (docs/PROTOCOL.md, "Messages on ctl"), read and written by both sides. Pure.
 
 /// Longest words of an [`Over`], in bytes of UTF-8: what a count in one byte can say.
 pub(super) const OVER_TEXT_BYTES_MAX: usize = 255;
@@ -47,6 +47,41 @@ impl FromServer<'_> {
     }
 }
 
+impl<'a> FromServer<'a> {
+    /// `None` for what is malformed or of a later version.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<FromServer<'a>> {
+        let (kind, rest) = bytes.split_first()?;
+        match (*kind, rest.len()) {
+            (0x01, 20) => Some(FromServer::Beat {
+                seq: u32_at(rest, 0)?,
+                time: u64::from_le_bytes(*rest.get(4..)?.first_chunk()?),
+                round_trip: u32_at(rest, 12).filter(|us| *us != u32::MAX),
+                received: u32_at(rest, 16)?,
+            }),
+            (0x02, _) => {
+                let (generation, token) = rest.split_first().filter(|(generation, _)| **generation != 0)?;
+                Some(FromServer::Token { generation: *generation, token: read_str8(token)? })
+            }
+            (0x03, _) => {
+                let (why, text) = rest.split_first()?;
+                let why = [Over::Kicked, Over::ShutDown, Over::Anew].into_iter().find(|o| *o as u8 == *why)?;
+                Some(FromServer::Over { why, text: read_str8(text)? })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// The whole of the bytes must be one.
+fn read_str8(bytes: &[u8]) -> Option<&str> {
+    let (length, text) = bytes.split_first()?;
+    std::str::from_utf8(text).ok().filter(|text| text.len() == usize::from(*length))
+}
+
 /// A count in one byte and as much of the text as fits, by whole characters.
 fn str8(text: &str) -> Vec<u8> {
     let most = text.len().min(OVER_TEXT_BYTES_MAX);
@@ -65,16 +100,25 @@ pub(super) enum FromPage {
 impl FromPage {
     /// `None` for what is malformed or of a later version.
     pub(super) fn parse(bytes: &[u8]) -> Option<FromPage> {
-        let number = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         match (bytes.first()?, bytes.len()) {
             (0x81, 11) => Some(FromPage::Echo {
-                seq: number(1)?,
-                received: number(5)?,
+                seq: u32_at(bytes, 1)?,
+                received: u32_at(bytes, 5)?,
                 generation: bytes[9],
                 is_hidden: bytes[10] & 1 != 0,
             }),
             (0x82, 1) => Some(FromPage::Bye),
             _ => None,
+        }
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        match self {
+            FromPage::Echo { seq, received, generation, is_hidden } => {
+                let last = [generation, u8::from(is_hidden)];
+                [&[0x81][..], &seq.to_le_bytes(), &received.to_le_bytes(), &last].concat()
+            }
+            FromPage::Bye => vec![0x82],
         }
     }
 }
@@ -99,23 +143,25 @@ mod tests {
     }
 
     #[test]
-    fn reads_every_vector_of_the_page() {
+    fn reads_and_writes_every_vector_of_the_page() {
         for vector in vectors("from_page") {
-            let read = match FromPage::parse(&bytes(&vector)).unwrap() {
+            let read = FromPage::parse(&bytes(&vector)).unwrap();
+            let message = match read {
                 FromPage::Echo { seq, received, generation, is_hidden } => {
                     json!({"kind": "Echo", "seq": seq, "received": received, "generation": generation, "hidden": is_hidden})
                 }
                 FromPage::Bye => json!({"kind": "Bye"}),
             };
-            assert_eq!(read, vector["message"], "{}", vector["name"]);
+            assert_eq!(message, vector["message"], "{}", vector["name"]);
+            assert_eq!(FromPage::parse(&read.to_bytes()), Some(read), "{}", vector["name"]);
         }
     }
 
     #[test]
-    fn writes_every_vector_of_the_server() {
+    fn reads_and_writes_every_vector_of_the_server() {
         for vector in vectors("from_server") {
             let message = &vector["message"];
-            let written = match message["kind"].as_str().unwrap() {
+            let meant = match message["kind"].as_str().unwrap() {
                 "Beat" => FromServer::Beat {
                     seq: number(&message["seq"]),
                     time: number(&message["time"]),
@@ -132,17 +178,22 @@ mod tests {
                 },
                 other => panic!("{other} is not a message of ours"),
             };
-            assert_eq!(written.to_bytes(), bytes(&vector), "{}", vector["name"]);
+            assert_eq!(meant.to_bytes(), bytes(&vector), "{}", vector["name"]);
+            assert_eq!(FromServer::parse(&bytes(&vector)), Some(meant), "{}", vector["name"]);
         }
     }
 
     #[test]
     fn ignores_what_is_malformed() {
-        let of_page = |vector: &Value| vector["direction"] == "page";
-        let malformed: Vec<Value> = vectors("malformed").into_iter().filter(of_page).collect();
-        assert!(malformed.len() >= 5);
+        let malformed = vectors("malformed");
+        assert!(malformed.len() >= 10);
         for vector in malformed {
-            assert_eq!(FromPage::parse(&bytes(&vector)), None, "{}", vector["name"]);
+            let bytes = bytes(&vector);
+            let is_read = match vector["direction"].as_str().unwrap() {
+                "page" => FromPage::parse(&bytes).is_some(),
+                _ => FromServer::parse(&bytes).is_some(),
+            };
+            assert!(!is_read, "{}", vector["name"]);
         }
     }
 

@@ -1,9 +1,16 @@
-//! [`Answer`] to the body of the 200.
+//! [`Answer`] to the body of the 200, and back.
 
+use std::fmt;
 use std::net::SocketAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use str0m::Candidate;
+
+/// Addresses of an answer that are taken. Each costs checks until one connects.
+const ADDRESSES_MAX: usize = 4;
+
+/// The identification tag where an answer does not say: what every browser offers.
+const MID_UNSAID: &str = "0";
 
 /// What the browser needs to come to us: the SDP answer and the addresses to try, best first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +26,7 @@ pub struct Answer {
 }
 
 /// What a page hears of its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionAnswer {
     /// Whether it comes back as the peer that it was; else it is a new one.
     pub resumed: bool,
@@ -27,7 +34,61 @@ pub struct SessionAnswer {
     pub received: u32,
 }
 
+/// Why a body is not an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerError {
+    /// Not a JSON object with a `description` of type `answer` and `candidates`.
+    NotAnAnswer,
+    /// No candidate that can be read.
+    NoAddress,
+}
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AnswerError::NotAnAnswer => "the body is not a JSON object with a description and candidates",
+            AnswerError::NoAddress => "the answer names no address",
+        })
+    }
+}
+
+impl std::error::Error for AnswerError {}
+
 impl Answer {
+    /// Reads the body of the 200, as a client. Past the fourth, addresses are left out.
+    pub(crate) fn parse(body: &[u8]) -> Result<Answer, AnswerError> {
+        #[derive(Deserialize)]
+        struct Body {
+            description: Description,
+            candidates: Vec<CandidateInit>,
+            #[serde(flatten)]
+            session: Option<SessionAnswer>,
+        }
+        #[derive(Deserialize)]
+        struct Description {
+            #[serde(rename = "type")]
+            kind: String,
+            sdp: String,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct CandidateInit {
+            candidate: String,
+            sdp_mid: Option<String>,
+        }
+        let body: Body = serde_json::from_slice(body).map_err(|_| AnswerError::NotAnAnswer)?;
+        if body.description.kind != "answer" {
+            return Err(AnswerError::NotAnAnswer);
+        }
+        let mid = body.candidates.iter().find_map(|init| init.sdp_mid.clone()).unwrap_or(MID_UNSAID.to_owned());
+        let read = |init: &CandidateInit| Candidate::from_sdp_string(&init.candidate).ok().map(|known| known.addr());
+        let addresses: Vec<SocketAddr> = body.candidates.iter().filter_map(read).take(ADDRESSES_MAX).collect();
+        if addresses.is_empty() {
+            return Err(AnswerError::NoAddress);
+        }
+        Ok(Answer { sdp: body.description.sdp, mid, addresses, session: body.session })
+    }
+
     /// The JSON of the contract: `{"description":{"type":"answer","sdp":…},"candidates":[{"candidate":…},…]}`, with
     /// `resumed` and `received` for a session.
     pub fn to_json(&self) -> String {
@@ -93,5 +154,24 @@ mod tests {
         let session = Some(SessionAnswer { resumed: true, received: 7 });
         let json: serde_json::Value = serde_json::from_str(&Answer { session, ..answer }.to_json()).unwrap();
         assert_eq!((&json["resumed"], &json["received"]), (&true.into(), &7.into()));
+    }
+
+    #[test]
+    fn is_read_as_it_was_written() {
+        for session in [None, Some(SessionAnswer { resumed: true, received: 7 })] {
+            let addresses = vec!["192.0.2.7:8080".parse().unwrap(), "[2001:db8::7]:8080".parse().unwrap()];
+            let answer = Answer { sdp: "v=0\r\n".into(), mid: "data".into(), addresses, session };
+            assert_eq!(Answer::parse(answer.to_json().as_bytes()), Ok(answer));
+        }
+    }
+
+    #[test]
+    fn says_what_is_not_an_answer() {
+        let nowhere = r#"{"description":{"type":"answer","sdp":""},"candidates":[{"candidate":"candidate:nonsense"}]}"#;
+        assert_eq!(Answer::parse(nowhere.as_bytes()), Err(AnswerError::NoAddress));
+        let offer = r#"{"description":{"type":"offer","sdp":""},"candidates":[]}"#;
+        for other in ["", "{}", offer, r#"{"error":{"code":"full","message":"Full."}}"#] {
+            assert_eq!(Answer::parse(other.as_bytes()), Err(AnswerError::NotAnAnswer), "{other}");
+        }
     }
 }

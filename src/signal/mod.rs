@@ -6,7 +6,7 @@ mod denial;
 mod offer;
 mod refusal;
 
-pub use answer::{Answer, SessionAnswer};
+pub use answer::{Answer, AnswerError, SessionAnswer};
 pub use denial::Denial;
 pub use offer::{MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, SessionAsk};
 pub use refusal::Refusal;
