@@ -37,8 +37,10 @@
 //!   it alone to test an application without a network, or to put sockets of your own around it.
 //! - [`Server`] is the shell around it, with every system call: UDP on mio, and the page behind a gate on a thread of its
 //!   own.
+//! - [`Client`] is a native client of such a server, without a browser: for robots, instruments and load.
 //! - [`room`] is the showcase that the program serves. Pure.
 
+mod client;
 mod endpoint;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -47,10 +49,12 @@ mod server;
 mod signal;
 mod udp;
 
+pub use client::{Client, ClientEvent, ConnectError};
 pub use endpoint::{
     Channel, Data, Endpoint, Event, Limits, Payload, PeerId, Reason, SendOutcome, Stats, Transmit, Why,
 };
 pub use server::{Authorize, Config, ConnectRequest, Handle, HandleError, HttpLimits, Server};
 pub use signal::{
-    Answer, Denial, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal, SessionAnswer, SessionAsk,
+    Answer, AnswerError, Denial, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal, SessionAnswer,
+    SessionAsk,
 };

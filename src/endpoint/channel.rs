@@ -51,7 +51,7 @@ impl DataChannel {
     pub(super) const PLAIN: [DataChannel; 2] =
         [DataChannel::Application(Channel::Reliable), DataChannel::Application(Channel::Unreliable)];
 
-    fn label(self) -> &'static str {
+    pub(super) fn label(self) -> &'static str {
         match self {
             DataChannel::Application(channel) => channel.label(),
             DataChannel::Control => "ctl",

@@ -11,11 +11,11 @@ impl PeerId {
         self.0
     }
 
-    pub(super) const fn first() -> PeerId {
+    pub(crate) const fn first() -> PeerId {
         PeerId(1)
     }
 
-    pub(super) fn next(self) -> PeerId {
+    pub(crate) fn next(self) -> PeerId {
         PeerId(self.0 + 1)
     }
 }

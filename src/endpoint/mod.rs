@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod datagram;
 mod deadline;
+mod dial;
 mod event;
 mod ice_memory;
 mod id;
@@ -37,6 +38,7 @@ use str0m::{Candidate, Rtc};
 
 pub use channel::Channel;
 pub use deadline::Why;
+pub(crate) use dial::{Dial, Dialler, News, Parted};
 pub use event::{Event, Reason, SendOutcome};
 pub use id::PeerId;
 pub use limits::Limits;
