@@ -57,12 +57,12 @@ impl Process {
 
     /// Bytes of memory that it really has.
     pub fn memory(&self) -> usize {
-        number_in(&format!("/proc/{}/status", self.child.id()), "VmRSS:") * 1024
+        number_in(format!("/proc/{}/status", self.child.id()), "VmRSS:") * 1024
     }
 
     /// How often its main thread has waited.
     pub fn waits(&self) -> usize {
-        number_in(&format!("/proc/{}/status", self.child.id()), "voluntary_ctxt_switches:")
+        number_in(format!("/proc/{}/status", self.child.id()), "voluntary_ctxt_switches:")
     }
 }
 
