@@ -11,7 +11,7 @@ async function enter() {
   const { connect } = await import(client);
   const kind = await new Promise((resolve, reject) => {
     const onmessage = (/** @type {Uint8Array} */ message) => resolve(message[0]);
-    connect({ onmessage }).then((/** @type {any} */ connection) => connection.send(Uint8Array.of(1, 1, 0)), reject);
+    connect({ onmessage }).then((/** @type {any} */ connection) => connection.send(Uint8Array.of(1, 2, 0)), reject);
   });
   return kind === 0x81;
 }

@@ -1,4 +1,4 @@
-// A stand-in for the browser's RTCPeerConnection, fetch and page events, which a test drives by hand.
+// A stand-in for the browser's RTCPeerConnection, fetch, page events and session storage, which a test drives by hand.
 
 export class FakeChannel {
   readyState = 'connecting';
@@ -10,6 +10,7 @@ export class FakeChannel {
   /** @type {((event?: any) => void) | null} */ onclose = null;
   /** @type {((event?: any) => void) | null} */ onclosing = null;
   /** @type {((event: any) => void) | null} */ onerror = null;
+  /** @type {(() => void) | null} */ onbufferedamountlow = null;
 
   /** @param {string} label @param {object} [options] */
   constructor(label, options) {
@@ -19,7 +20,9 @@ export class FakeChannel {
 
   /** @param {any} data */
   send(data) {
-    this.sent.push(data);
+    if (this.readyState !== 'open') throw new Error('InvalidStateError');
+    // Bytes are copied, as in a browser: what the page does with its buffer afterwards does not show.
+    this.sent.push(structuredClone(data));
   }
 
   open() {
@@ -38,16 +41,44 @@ export class FakeChannel {
   }
 }
 
+/** A session storage, of which a reload of the page makes no new one. */
+export class FakeStorage {
+  /** @type {Map<string, string>} */ items = new Map();
+  /** @type {Error | null} */ throws = null;
+
+  /** @param {string} key */
+  getItem(key) {
+    if (this.throws) throw this.throws;
+    return this.items.get(key) ?? null;
+  }
+
+  /** @param {string} key @param {string} value */
+  setItem(key, value) {
+    if (this.throws) throw this.throws;
+    this.items.set(key, value);
+  }
+
+  /** @param {string} key */
+  removeItem(key) {
+    this.items.delete(key);
+  }
+}
+
 /** The world around patchcord.js: what it made, what it asked, and the levers. Undone by `restore()`. */
 export class FakeBrowser {
+  document = { hidden: false };
   /** @type {FakePeerConnection[]} */ connections = [];
   /** @type {{ url: any, init: any, answer: (status: number, body: any) => void, answerWith: (response: Response) => void, fail: (error: Error) => void }[]} */ posts = [];
   /** @type {Map<string, Set<(event: any) => void>>} */ listeners = new Map();
   /** @type {Error[]} What reached the page's `error` event. */ reported = [];
   #before = new Map();
 
-  constructor() {
+  constructor(storage = new FakeStorage()) {
     const browser = this;
+    this.storage = storage;
+    this.#replace('sessionStorage', storage);
+    this.#replace('document', this.document);
+    this.#replace('location', { href: 'http://192.0.2.1:8080/room/?a=1' });
     this.#replace('RTCPeerConnection', class extends FakePeerConnection {
       constructor() {
         super();
@@ -76,9 +107,15 @@ export class FakeBrowser {
     });
   }
 
-  /** @param {string} type @param {object} event */
+  /** @param {string} type @param {object} [event] */
   dispatch(type, event) {
-    for (const listener of [...this.listeners.get(type) ?? []]) listener(event);
+    for (const listener of [...this.listeners.get(type) ?? []]) listener({ type, ...event });
+  }
+
+  /** @param {boolean} hidden */
+  hide(hidden) {
+    this.document.hidden = hidden;
+    this.dispatch('visibilitychange');
   }
 
   listenerCount() {
@@ -89,18 +126,40 @@ export class FakeBrowser {
     return this.connections[this.connections.length - 1];
   }
 
-  /** Answers the newest offer well and lets the answer be applied. */
-  async answer() {
+  get post() {
+    return this.posts[this.posts.length - 1];
+  }
+
+  /** What the newest offer says. */
+  get offer() {
+    return JSON.parse(this.post.init.body);
+  }
+
+  /** Answers the newest offer well and lets the answer be applied. @param {{ resumed?: boolean, received?: number }} [session] */
+  async answer(session = {}) {
     await settle();
-    this.posts[this.posts.length - 1].answer(200, ANSWER);
+    this.post.answer(200, { ...ANSWER, ...session });
     await settle();
   }
 
-  /** Answers the newest offer and opens both channels. */
-  async open() {
-    await this.answer();
-    this.pc.ro.open();
-    this.pc.uu.open();
+  /** Answers the newest offer and opens its channels. @param {{ resumed?: boolean, received?: number }} [session] */
+  async open(session) {
+    await this.answer(session);
+    for (const channel of this.pc.channels) channel.open();
+  }
+
+  /** Refuses the newest offer. @param {number} status @param {string} code */
+  async refuse(status, code) {
+    await settle();
+    this.post.answer(status, { error: { code, message: 'No.' } });
+    await settle();
+  }
+
+  /** The newest offer cannot be posted. */
+  async unreachable() {
+    await settle();
+    this.post.fail(new TypeError('Failed to fetch'));
+    await settle();
   }
 
   restore() {
@@ -130,6 +189,14 @@ class FakePeerConnection {
 
   get uu() {
     return this.channels[1];
+  }
+
+  get lt() {
+    return this.channels[2];
+  }
+
+  get ctl() {
+    return this.channels[3];
   }
 
   // As Firefox does.
@@ -165,6 +232,13 @@ class FakePeerConnection {
     if (this.rejectCandidate) throw this.rejectCandidate;
   }
 
+  bytesReceived = 0;
+
+  async getStats() {
+    const { bytesReceived } = this;
+    return new Map([['a', { type: 'transport', bytesReceived: 7 }], ['b', { type: 'candidate-pair', bytesReceived }]]);
+  }
+
   /** @param {string} state */
   becomes(state) {
     this.connectionState = state;
@@ -183,9 +257,14 @@ export const ANSWER = {
     { candidate: 'candidate:1', sdpMid: '0', sdpMLineIndex: 0 },
     { candidate: 'candidate:2', sdpMid: '0', sdpMLineIndex: 0 },
   ],
+  resumed: false,
+  received: 0,
 };
+
+/** Time as it is, also where a test has brought its own. */
+const { setTimeout: after } = globalThis;
 
 /** Lets everything that is ready run. */
 export function settle() {
-  return new Promise((resolve) => setTimeout(resolve, 5));
+  return new Promise((resolve) => after(resolve, 5));
 }

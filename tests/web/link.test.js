@@ -5,13 +5,13 @@ import { isNewer32, next16, next32 } from '../../web/room/messages.js';
 
 describe('the link', () => {
   test('knows nothing at first', () => {
-    assert.deepEqual(new LinkMeter().stats(0), { rttMs: null, jitterMs: null, loss: null });
+    assert.deepEqual(new LinkMeter().stats(0), { rttMs: null, jitterMs: null, oneWayMs: null, loss: null });
   });
 
   test('a steady link has its round trip, no jitter and no loss', () => {
     const link = new LinkMeter();
     for (let now = 0; now < 2000; now += 100) link.pong(link.ping(now), now + 8);
-    assert.deepEqual(link.stats(2000), { rttMs: 8, jitterMs: 0, loss: 0 });
+    assert.deepEqual(link.stats(2000), { rttMs: 8, jitterMs: 0, oneWayMs: null, loss: 0 });
   });
 
   test('the first round trip counts whole, later ones one eighth', () => {
@@ -62,6 +62,30 @@ describe('the link', () => {
     assert.equal(link.stats(WINDOW_MS).loss, 1);
     assert.equal(link.stats(WINDOW_MS + 101).loss, null);
     assert.deepEqual(link.samples(), []);
+  });
+});
+
+describe('one way', () => {
+  test('is the age of a snapshot by the server\'s clock, smoothed', () => {
+    const link = new LinkMeter();
+    link.snapshot(5_000_000, 5002.5);
+    assert.equal(link.stats(0).oneWayMs, 2.5);
+    link.snapshot(5_000_000, 5066.5);
+    assert.equal(link.stats(0).oneWayMs, 3.5);
+  });
+
+  test('says nothing while the clock is not known', () => {
+    const link = new LinkMeter();
+    link.snapshot(5_000_000, null);
+    assert.equal(link.stats(0).oneWayMs, null);
+  });
+
+  test('goes on where the server\'s microseconds go round, and can be a little below zero', () => {
+    for (const [sentUs, nowMs, oneWayMs] of [[2 ** 32 - 1000, (2 ** 32 + 2000) / 1000, 3], [500, 2 ** 32 / 1000, -0.5]]) {
+      const link = new LinkMeter();
+      link.snapshot(sentUs, nowMs);
+      assert.equal(link.stats(0).oneWayMs, oneWayMs);
+    }
   });
 });
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ConnectError } from '../../web/patchcord.js';
-import { wordsForError, wordsForRefused } from '../../web/room/notice.js';
+import { wordsForKick, wordsForRefused } from '../../web/room/notice.js';
 
 describe('what people are told', () => {
   test('every refusal of the room is a plain sentence, and says what was too long', () => {
@@ -12,20 +11,9 @@ describe('what people are told', () => {
     assert.match(wordsForRefused(2, false), /line/);
   });
 
-  test('what waiting cures is tried again, what it does not cure is not', () => {
-    for (const [code, status, lasts] of /** @type {[string, number | undefined, boolean][]} */ ([
-      ['full', 503, false], ['busy', 503, false], ['shutting-down', 503, false], ['internal', 500, false],
-      ['too-many-from-address', 429, false], ['too-slow', 408, false],
-      ['unreachable', undefined, false], ['timeout', undefined, false], ['no-path', undefined, false], ['closed', undefined, false],
-      ['not-supported', undefined, true], ['bad-answer', 200, true], ['bad-answer', 502, true],
-      ['bad-request', 400, true], ['bad-offer', 400, true], ['not-data-channels', 400, true], ['foreign-host', 403, true],
-      ['foreign-origin', 403, true], ['not-found', 404, true], ['method-not-allowed', 405, true],
-      ['length-required', 411, true], ['body-too-large', 413, true], ['not-json', 415, true], ['head-too-large', 431, true],
-    ])) {
-      const [sentence, isLasting] = wordsForError(new ConnectError(code, 'A sentence.', { status }));
-      assert.equal(isLasting, lasts, code);
-      assert.match(sentence, /\.$/);
-    }
-    assert.equal(wordsForError(new Error('x'))[1], true);
+  test('who is sent away reads the words, if there are any', () => {
+    assert.match(wordsForKick('Too loud!'), /leave: Too loud!$/);
+    assert.match(wordsForKick(''), /leave\.$/);
+    assert.match(wordsForKick(), /leave\.$/);
   });
 });

@@ -1,26 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, mock, test } from 'node:test';
 import { PointerSender } from '../../web/room/pointer.js';
-import { BACKOFF_MAX_MS, BACKOFF_MIN_MS, Backoff } from '../../web/room/session.js';
-
-describe('the wait before the next attempt', () => {
-  test('doubles up to its limit, and begins again after a good connection', () => {
-    const backoff = new Backoff();
-    const waits = Array.from({ length: 7 }, () => backoff.next(0));
-    assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
-    backoff.reset();
-    assert.equal(backoff.next(0), 500);
-  });
-
-  test('chance never leads out of the limits', () => {
-    const backoff = new Backoff();
-    for (let n = 0; n < 1000; n += 1) {
-      const wait = backoff.next(n / 1000);
-      assert.ok(wait >= BACKOFF_MIN_MS && wait <= BACKOFF_MAX_MS);
-    }
-    assert.equal(backoff.next(0.999999) < BACKOFF_MAX_MS * 0.51, true);
-  });
-});
 
 describe('sending the own pointer', () => {
   let now = 0;

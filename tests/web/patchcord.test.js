@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import * as patchcord from '../../web/patchcord.js';
-import { FakeBrowser, settle } from './fake-webrtc.js';
+import { ANSWER, FakeBrowser, settle } from './fake-webrtc.js';
 
 const { connect, ConnectError, RELIABLE_MESSAGE_BYTES_MAX, UNRELIABLE_MESSAGE_BYTES_MAX } = patchcord;
 
@@ -40,7 +40,7 @@ async function rejectsWith(promise, code) {
 }
 
 describe('opening', () => {
-  test('posts the offer without candidates, applies the answer in order, and resolves when both channels are open', async () => {
+  test('posts the offer without candidates, applies the answer in order, and resolves when all channels are open', async () => {
     const { promise, told } = application({ url: './connect?room=1' });
     await settle();
     assert.equal(browser.posts.length, 1);
@@ -48,9 +48,10 @@ describe('opening', () => {
     assert.equal(url, './connect?room=1');
     assert.equal(init.method, 'POST');
     assert.equal(init.headers['Content-Type'], 'application/json');
-    assert.deepEqual(JSON.parse(init.body), { type: 'offer', sdp: 'v=0 fake' });
+    assert.deepEqual(JSON.parse(init.body), { type: 'offer', sdp: 'v=0 fake', resume: '' });
+    const unordered = { ordered: false, maxRetransmits: 0 };
     assert.deepEqual(browser.pc.channels.map(({ label, options }) => [label, options]),
-      [['ro', undefined], ['uu', { ordered: false, maxRetransmits: 0 }]]);
+      [['ro', undefined], ['uu', unordered], ['lt', unordered], ['ctl', unordered]]);
 
     await browser.answer();
     assert.deepEqual(browser.pc.calls, ['local', 'remote', 'candidate:1', 'candidate:2']);
@@ -59,12 +60,14 @@ describe('opening', () => {
     void promise.then(() => {
       resolved = true;
     });
-    browser.pc.ro.open();
-    await settle();
-    assert.equal(resolved, false, 'one channel is not enough');
-    browser.pc.uu.open();
+    for (const channel of browser.pc.channels) {
+      await settle();
+      assert.equal(resolved, false, 'one channel is not enough');
+      channel.open();
+    }
     const connection = await promise;
     assert.equal(connection.state, 'open');
+    assert.equal(connection.resumed, false);
     assert.equal(connection.transport, 'webrtc');
     const { postedAt, answeredAt, openedAt } = connection.timing;
     assert.ok(postedAt !== null && answeredAt !== null && openedAt !== null && postedAt <= answeredAt && answeredAt <= openedAt);
@@ -109,7 +112,7 @@ describe('opening', () => {
     browser.pc.ro.open();
     browser.pc.ro.receive('welcome');
     browser.pc.ro.receive(new ArrayBuffer(0));
-    browser.pc.uu.open();
+    for (const channel of [browser.pc.uu, browser.pc.lt, browser.pc.ctl]) channel.open();
     browser.pc.uu.receive(Uint8Array.of(1, 2).buffer);
     browser.pc.ro.receive('');
     connection = await promise;
@@ -202,8 +205,10 @@ describe('what keeps it from opening', () => {
     ['a refusal whose code is no text', 500, { error: { code: 7 } }],
     ['a page instead of JSON', 200, '<html>hello</html>'],
     ['null', 200, 'null'],
-    ['no candidates', 200, { description: { type: 'answer', sdp: '' } }],
-    ['an offer for an answer', 200, { description: { type: 'offer', sdp: '' }, candidates: [] }],
+    ['no candidates', 200, { ...ANSWER, candidates: undefined }],
+    ['an offer for an answer', 200, { ...ANSWER, description: { type: 'offer', sdp: '' } }],
+    ['no session', 200, { ...ANSWER, resumed: undefined }],
+    ['a session without its count', 200, { ...ANSWER, received: undefined }],
   ])) {
     test(`bad-answer: ${what}`, async () => {
       const { promise } = application();
@@ -312,6 +317,13 @@ describe('sending', () => {
     assert.throws(() => connection.sendUnreliable(undefined), TypeError);
   });
 
+  test('the bytes of a reliable message are its own, and a view gives what it shows', () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4);
+    connection.send(new DataView(bytes.buffer, 1, 2));
+    bytes.fill(9);
+    assert.deepEqual(browser.pc.ro.sent, [Uint8Array.of(2, 3)]);
+  });
+
   test('an unreliable message is dropped while much waits, a reliable one waits with it', () => {
     browser.pc.uu.bufferedAmount = 16 * 1024 + 1;
     browser.pc.ro.bufferedAmount = 16 * 1024 + 1;
@@ -319,10 +331,15 @@ describe('sending', () => {
     assert.equal(connection.send('kept'), true);
     browser.pc.uu.bufferedAmount = 16 * 1024;
     assert.equal(connection.sendUnreliable('fresh'), true);
-    browser.pc.ro.bufferedAmount = 8 * 1024 * 1024 + 1;
-    assert.equal(connection.send('full'), false);
     assert.deepEqual(browser.pc.uu.sent, ['fresh']);
     assert.deepEqual(browser.pc.ro.sent, ['kept']);
+  });
+
+  test('a channel that is closing takes nothing and throws nothing', () => {
+    for (const channel of browser.pc.channels) channel.readyState = 'closing';
+    assert.equal(connection.sendUnreliable('a'), false);
+    assert.equal(connection.send('kept for the next connection'), true);
+    assert.equal(connection.sendLatest('so is this'), true);
   });
 
   test('nothing is sent, and nothing thrown, once closed', () => {
@@ -350,43 +367,6 @@ describe('the end', () => {
     assert.notEqual(connection.timing.openedAt, null, 'the timing stays readable');
   });
 
-  for (const which of /** @type {const} */ (['ro', 'uu'])) {
-    test(`the server closes ${which}`, async () => {
-      const { promise, told } = application();
-      await browser.open();
-      const connection = await promise;
-      await settle();
-      browser.pc[which].closeFromFar();
-      assert.equal(connection.state, 'closed');
-      assert.equal(browser.pc.closed, true);
-      assert.deepEqual(told, ['open', 'closed: remote']);
-      assert.equal(browser.listenerCount(), 0);
-    });
-  }
-
-  test('the server closes before the first task: what it said is told first', async () => {
-    const { promise, told } = application();
-    await browser.open();
-    browser.pc.ro.receive('bye');
-    browser.pc.ro.closeFromFar();
-    const connection = await promise;
-    assert.equal(connection.state, 'closed');
-    await settle();
-    assert.deepEqual(told, ['open', ['reliable', 'bye'], 'closed: remote']);
-  });
-
-  test('a path that is lost for a moment is not an end, one that failed is', async () => {
-    const { promise, told } = application();
-    await browser.open();
-    const connection = await promise;
-    await settle();
-    browser.pc.becomes('disconnected');
-    assert.equal(connection.state, 'open');
-    browser.pc.becomes('connected');
-    browser.pc.becomes('failed');
-    assert.equal(connection.state, 'closed');
-    assert.deepEqual(told, ['open', 'closed: failed']);
-  });
 });
 
 describe('leaving the page and coming back', () => {
@@ -406,7 +386,7 @@ describe('leaving the page and coming back', () => {
     await browser.answer();
     browser.pc.ro.open();
     browser.pc.ro.receive('early');
-    browser.pc.uu.open();
+    for (const channel of [browser.pc.uu, browser.pc.lt, browser.pc.ctl]) channel.open();
     assert.equal(connection.state, 'open');
     assert.equal(connection.send('hello again'), true);
     assert.deepEqual(told, ['open', 'closed: pagehide', 'connecting', 'open', ['reliable', 'early']]);
@@ -447,21 +427,6 @@ describe('leaving the page and coming back', () => {
     connection.close();
   });
 
-  test('a way back that cannot be found closes for good, with the reason', async () => {
-    /** @type {any[]} */ const causes = [];
-    const { promise } = application({ onstate: (/** @type {any} */ _state, /** @type {any} */ { cause, error }) => causes.push([cause, error?.code]) });
-    await browser.open();
-    await promise;
-    await settle();
-    browser.dispatch('pagehide', { persisted: true });
-    browser.dispatch('pageshow', { persisted: true });
-    await settle();
-    browser.posts[1].fail(new TypeError('Failed to fetch'));
-    await settle();
-    assert.deepEqual(causes, [[undefined, undefined], ['pagehide', undefined], [undefined, undefined], ['failed', 'unreachable']]);
-    assert.equal(browser.listenerCount(), 0);
-  });
-
   test('a connection that was closed stays closed', async () => {
     const { promise } = application();
     await browser.open();
@@ -470,6 +435,20 @@ describe('leaving the page and coming back', () => {
     browser.dispatch('pageshow', { persisted: true });
     assert.equal(browser.connections.length, 1);
   });
+});
+
+test('what waiting cures is not lasting, what it does not cure is', () => {
+  for (const [code, status, lasting] of /** @type {[string, number | undefined, boolean][]} */ ([
+    ['full', 503, false], ['busy', 503, false], ['shutting-down', 503, false], ['internal', 500, false],
+    ['too-many-from-address', 429, false], ['too-slow', 408, false], ['still-here', 409, false],
+    ['unreachable', undefined, false], ['timeout', undefined, false], ['no-path', undefined, false], ['closed', undefined, false],
+    ['lost', undefined, false], ['bad-answer', 200, false], ['bad-answer', 502, false], ['not-supported', undefined, true],
+    ['bad-request', 400, true], ['not-you', 401, true], ['foreign-host', 403, true], ['foreign-origin', 403, true],
+    ['not-found', 404, true], ['method-not-allowed', 405, true], ['length-required', 411, true],
+    ['body-too-large', 413, true], ['not-json', 415, true], ['head-too-large', 431, true],
+  ])) {
+    assert.equal(new ConnectError(code, 'A sentence.', { status }).lasting, lasting, code);
+  }
 });
 
 test('patchcord.d.ts declares what patchcord.js exports, and no more', () => {

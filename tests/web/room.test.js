@@ -4,7 +4,7 @@ import { LINES_MAX, Room } from '../../web/room/room.js';
 
 /** @param {number} tick @param {[number, number, number, number][]} people */
 const snapshot = (tick, ...people) => /** @type {const} */ ({
-  kind: 'Snapshot', tick, people: people.map(([id, x, y, state]) => ({ id, x, y, state })),
+  kind: 'Snapshot', tick, time: 0, people: people.map(([id, x, y, state]) => ({ id, x, y, state })),
 });
 
 describe('the room', () => {
@@ -13,7 +13,7 @@ describe('the room', () => {
   beforeEach(() => {
     room = new Room();
     room.welcome({
-      kind: 'Welcome', version: 1, you: 7,
+      kind: 'Welcome', version: 2, you: 7,
       people: [{ id: 3, look: 0, name: 'Ada' }, { id: 7, look: 1, name: 'Robin' }],
       lines: [{ age: 5, author: 2, look: 4, name: 'Grace', text: 'hello' }],
     });
@@ -36,11 +36,11 @@ describe('the room', () => {
   });
 
   test('a snapshot moves people; each bit of the state has its meaning', () => {
-    assert.equal(room.snapshot(snapshot(1, [3, 10, 20, 0b111], [7, 9, 9, 0b010])), true);
+    assert.equal(room.snapshot(snapshot(1, [3, 10, 20, 0b0111], [7, 9, 9, 0b1010])), true);
     const ada = room.people.get(3);
-    assert.deepEqual([ada?.x, ada?.y, ada?.down, ada?.waving, ada?.hasPointer], [10, 20, true, true, true]);
+    assert.deepEqual([ada?.x, ada?.y, ada?.down, ada?.waving, ada?.hasPointer, ada?.away], [10, 20, true, true, true, false]);
     const robin = room.people.get(7);
-    assert.deepEqual([robin?.down, robin?.waving, robin?.hasPointer], [false, true, false]);
+    assert.deepEqual([robin?.down, robin?.waving, robin?.hasPointer, robin?.away], [false, true, false, true]);
     assert.notEqual(robin?.x, 9, 'without a pointer x means nothing');
   });
 
@@ -61,7 +61,7 @@ describe('the room', () => {
   test('nothing is taken before the welcome, and a new welcome starts the ticks afresh', () => {
     assert.equal(new Room().snapshot(snapshot(1)), false);
     room.snapshot(snapshot(1000));
-    room.welcome({ kind: 'Welcome', version: 1, you: 1, people: [], lines: [] });
+    room.welcome({ kind: 'Welcome', version: 2, you: 1, people: [], lines: [] });
     assert.equal(room.snapshot(snapshot(1)), true);
   });
 

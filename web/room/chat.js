@@ -14,8 +14,8 @@ const AT_END_PX = 48;
 const list = element('chat-lines');
 /** @type {HTMLInputElement} */
 const input = element('chat-input');
-/** Said but not seen to have arrived. */
-let waiting = '';
+/** Said but not seen to have arrived. @type {string[]} */
+let waiting = [];
 /** Whose line was the last: the next of the same person goes without a name. @type {number | null} */
 let lastAuthor = null;
 
@@ -28,7 +28,7 @@ export function watchChat(say) {
     if (utf8Length(text) > TEXT_BYTES_MAX) {
       showToast(WORDS_LINE_TOO_LONG);
     } else if (say(text)) {
-      waiting = text;
+      waiting.push(text);
       input.value = '';
     } else {
       showToast(WORDS_NOT_SENT);
@@ -46,7 +46,7 @@ export function showLines(lines) {
 
 /** @param {Said} line @param {boolean} isMine */
 export function addLine(line, isMine) {
-  if (isMine) waiting = '';
+  if (isMine) waiting.shift();
   const follows = isMine || list.scrollTop + list.clientHeight > list.scrollHeight - AT_END_PX;
   list.append(makeItem(line));
   if (list.childElementCount > LINES_MAX) list.firstElementChild?.remove();
@@ -54,10 +54,17 @@ export function addLine(line, isMine) {
   if (follows) list.scrollTop = list.scrollHeight;
 }
 
-/** The server did not take the last line: it goes back into the field, unless something else was begun there. */
+/** The server did not take the oldest line: it goes back into the field, unless something else was begun there. */
 export function giveBack() {
-  input.value ||= waiting;
-  waiting = '';
+  input.value ||= waiting.shift() ?? '';
+}
+
+/** The server will not hear what waits. Returns whether that is anything. */
+export function giveBackAll() {
+  const lines = waiting;
+  waiting = [];
+  input.value ||= lines.join(' ');
+  return lines.length > 0;
 }
 
 /** @param {Said} line */

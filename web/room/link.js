@@ -2,7 +2,10 @@
 //
 //   round trip  SRTT += (R - SRTT) / 8                    RFC 6298, section 2.3
 //   jitter      J += (|R(i) - R(i-1)| - J) / 16, from 0   RFC 3550, section 6.4.1, on round trips instead of transits
+//   one way     S += (D - S) / 64                         of snapshots, 60 a second, by the server's clock
 //   loss        unanswered / sent, over the pings that were sent in the last 10 s and had 1 s to be answered
+
+/** @import { Connection } from '../patchcord.js' */
 
 import { next32 } from './messages.js';
 import { element } from './page.js';
@@ -25,6 +28,7 @@ export class LinkMeter {
   /** @type {number | null} */ #rttMs = null;
   /** @type {number | null} */ #jitterMs = null;
   /** @type {number | null} */ #lastRttMs = null;
+  /** @type {number | null} */ #oneWayMs = null;
 
   /** Notes a ping that goes out now. @param {number} now @returns {number} its `seq` */
   ping(now) {
@@ -48,12 +52,23 @@ export class LinkMeter {
     this.#lastRttMs = rttMs;
   }
 
-  /** Smoothed round trip, jitter, and loss from 0 to 1: null while there were too few pongs. @param {number} now */
+  /**
+   * Notes a snapshot that left at this time of the server's clock and arrives now.
+   * @param {number} timeUs  Modulo 2^32. @param {number | null} serverNowMs
+   */
+  snapshot(timeUs, serverNowMs) {
+    if (serverNowMs === null) return;
+    const oneWayMs = ((serverNowMs * 1000 - timeUs) | 0) / 1000;
+    this.#oneWayMs = this.#oneWayMs === null ? oneWayMs : this.#oneWayMs + (oneWayMs - this.#oneWayMs) / 64;
+  }
+
+  /** Smoothed round trip, jitter, one way, and loss from 0 to 1: null while too little came. @param {number} now */
   stats(now) {
     this.#forget(now);
     const judged = this.#samples.filter(({ sentAt, rttMs }) => rttMs !== null || now - sentAt >= PONG_WAIT_MS);
     const lost = judged.filter(({ rttMs }) => rttMs === null).length;
-    return { rttMs: this.#rttMs, jitterMs: this.#jitterMs, loss: judged.length > 0 ? lost / judged.length : null };
+    const loss = judged.length > 0 ? lost / judged.length : null;
+    return { rttMs: this.#rttMs, jitterMs: this.#jitterMs, oneWayMs: this.#oneWayMs, loss };
   }
 
   /** The pings of the window, oldest first, for drawing. @returns {readonly Readonly<Sample>[]} */
@@ -76,14 +91,15 @@ const NUMBERS_INTERVAL_MS = 500;
 
 let numbersAt = -Infinity;
 
-/** Three numbers, and the last ten seconds as a line. @param {LinkMeter} meter @param {string} transport @param {number} now */
-export function showLink(meter, transport, now) {
+/** Four numbers, and the last ten seconds as a line. @param {LinkMeter} meter @param {Connection} connection @param {number} now */
+export function showLink(meter, { transport, clockError }, now) {
   drawSamples(meter.samples(), now);
   if (now - numbersAt < NUMBERS_INTERVAL_MS) return;
   numbersAt = now;
-  const { rttMs, jitterMs, loss } = meter.stats(now);
+  const { rttMs, jitterMs, oneWayMs, loss } = meter.stats(now);
   element('link-rtt').textContent = shown(rttMs, 'ms');
   element('link-jitter').textContent = shown(jitterMs, 'ms');
+  element('link-one-way').textContent = shown(oneWayMs, 'ms') + (oneWayMs === null ? '' : ` ± ${clockError?.toFixed(1)}`);
   element('link-loss').textContent = shown(loss && loss * 100, '%');
   element('link-transport').textContent = transport === 'webrtc' ? 'WebRTC' : transport;
 }

@@ -2,12 +2,12 @@
 
 /** @import { ServerMessage } from './messages.js' */
 
-import { addLine, giveBack, showLines, watchChat } from './chat.js';
+import { addLine, giveBack, giveBackAll, showLines, watchChat } from './chat.js';
 import { clearLink, showLink } from './link.js';
 import { paint } from './look.js';
-import { WORDS_UNREADABLE, showStatus, showToast, wordsForRefused } from './notice.js';
+import { WORDS_NOT_ARRIVED, WORDS_UNREADABLE, showStatus, showToast, wordsForRefused } from './notice.js';
 import { element } from './page.js';
-import { nameRefused, nameSettled, showName, showPeople, showWaving, wantedName, watchName } from './people.js';
+import { nameRefused, nameSettled, showName, showPeople, showStates, wantedName, watchName } from './people.js';
 import { PointerSender, watchPointer } from './pointer.js';
 import { Room } from './room.js';
 import * as session from './session.js';
@@ -26,6 +26,7 @@ function onmessage(message) {
   switch (message.kind) {
     case 'Welcome':
       room.welcome(message);
+      forgetAsked();
       showEveryone();
       showLines(room.lines);
       break;
@@ -57,10 +58,16 @@ function onmessage(message) {
     case 'Snapshot':
       if (room.snapshot(message)) {
         updateStage();
-        showWaving(room);
+        showStates(room);
       }
       break;
   }
+}
+
+/** Whoever we asked for something is gone. */
+function forgetAsked() {
+  nameSettled();
+  if (giveBackAll()) showToast(WORDS_NOT_ARRIVED);
 }
 
 function showEveryone() {
@@ -104,16 +111,6 @@ watchWave(element('wave'), () => session.sendUnreliable({ kind: 'Wave' }));
 
 element('try-again').addEventListener('click', session.start);
 
-// Whoever comes back to the page, or to the Wi-Fi, does not wait for the next attempt.
-addEventListener('online', tryAtOnce);
-document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) tryAtOnce();
-});
-
-function tryAtOnce() {
-  if (session.status.retryAt !== null) void session.start();
-}
-
 /** A view of the room for tests and the curious. Reading it changes nothing. */
 Object.defineProperty(globalThis, 'patchcordRoom', {
   value: Object.freeze({
@@ -137,9 +134,8 @@ session.begin({
       pointerSender.stop();
       clearLink();
       room.rest();
-      showWaving(room);
-      giveBack();
-      nameSettled();
+      showStates(room);
+      if (status.state !== 'returning') forgetAsked();
     }
     showHint();
   },
@@ -147,5 +143,5 @@ session.begin({
     if (!toldUnreadable) showToast(WORDS_UNREADABLE);
     toldUnreadable = true;
   },
-  onping: () => showLink(session.link, session.connection?.transport ?? '', performance.now()),
+  onping: () => session.connection && showLink(session.link, session.connection, performance.now()),
 });

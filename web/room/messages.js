@@ -14,7 +14,7 @@
  *   | { kind: 'Ping', seq: number }} PageMessage
  *
  * @typedef {{ kind: 'Welcome', version: number, you: number, people: Person[], lines: Line[] }} Welcome
- * @typedef {{ kind: 'Snapshot', tick: number, people: Place[] }} Snapshot
+ * @typedef {{ kind: 'Snapshot', tick: number, time: number, people: Place[] }} Snapshot  `time` in microseconds, modulo 2^32.
  * @typedef {Welcome | Snapshot
  *   | { kind: 'Joined' } & Person
  *   | { kind: 'Left', id: number }
@@ -25,13 +25,13 @@
  */
 
 /** The version of these messages; a server of another one refuses our Hello. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** The largest coordinate: the right or the bottom edge of the canvas. */
 export const COORDINATE_MAX = 65535;
 
 /** Bits of `Place.state`. */
-export const STATE = { down: 1, waving: 2, hasPointer: 4 };
+export const STATE = { down: 1, waving: 2, hasPointer: 4, away: 8 };
 
 /** Values of `Refused.reason`. */
 export const REFUSED = { tooFast: 1, tooLongOrEmpty: 2, malformed: 3, notBeforeHello: 4, unknownVersion: 5 };
@@ -139,7 +139,7 @@ export function decode(bytes) {
       case 0x86:
         return { kind: 'Refused', reason: u8() };
       case 0x90:
-        return { kind: 'Snapshot', tick: u32(), people: many(u8(), place) };
+        return { kind: 'Snapshot', tick: u32(), time: u32(), people: many(u8(), place) };
       case 0x91:
         return { kind: 'Pong', seq: u32() };
       default:

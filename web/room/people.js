@@ -14,24 +14,26 @@ let items = new Map();
 export function showPeople({ me, people }) {
   // Oneself first: whoever looks for the own name finds it without scrolling.
   const sorted = [...people.values()].sort((a, b) => Number(b.id === me) - Number(a.id === me));
-  items = new Map(sorted.map(({ id, look, name, waving }) => {
+  items = new Map(sorted.map(({ id, look, name, waving, away }) => {
     const item = document.createElement('li');
     item.dataset.id = String(id);
     item.dataset.waving = String(waving);
+    item.dataset.away = String(away);
     item.append(makeBadge(look, name), span('person-name', name));
     if (id === me) item.append(span('you', 'you'));
-    item.append(span('waves', 'waves'));
+    item.append(span('waves', 'waves'), span('gone', 'away'));
     return [id, item];
   }));
   element('people').replaceChildren(...items.values());
   element('people-count').textContent = String(people.size || '');
 }
 
-/** Marks who waves; cheap enough for each snapshot. @param {Room} room */
-export function showWaving({ people }) {
+/** Marks who waves and who is away; cheap enough for each snapshot. @param {Room} room */
+export function showStates({ people }) {
   for (const [id, { dataset }] of items) {
-    const waving = String(people.get(id)?.waving ?? false);
-    if (dataset.waving !== waving) dataset.waving = waving;
+    const { waving = false, away = false } = people.get(id) ?? {};
+    if (dataset.waving !== String(waving)) dataset.waving = String(waving);
+    if (dataset.away !== String(away)) dataset.away = String(away);
   }
 }
 
@@ -41,12 +43,14 @@ const KEY = 'patchcord.name';
 const input = element('name');
 /** What the server calls us; '' before it did. */
 let known = '';
+/** The name to come in with; '' lets the server choose. Read once: another tab may take another name. */
+let wanted = cutToBytes(remembered(), NAME_BYTES_MAX);
 /** Whether the server has not yet said what it thinks of the last name. */
 let asked = false;
 
 /** @param {(name: string) => boolean} rename  Returns whether the name could be sent. */
 export function watchName(rename) {
-  input.value = wantedName();
+  input.value = wanted;
   element('name-form').addEventListener('submit', (event) => {
     event.preventDefault();
     input.blur();
@@ -63,14 +67,8 @@ export function watchName(rename) {
   });
 }
 
-/** The name to come in with; '' lets the server choose. */
 export function wantedName() {
-  try {
-    return cutToBytes(localStorage.getItem(KEY) ?? '', NAME_BYTES_MAX);
-  } catch {
-    // A browser that keeps nothing for this page throws; a name is not worth a complaint then.
-    return '';
-  }
+  return wanted;
 }
 
 /** The server calls us so. @param {string} name */
@@ -93,11 +91,21 @@ export function nameRefused() {
   return true;
 }
 
+function remembered() {
+  try {
+    return localStorage.getItem(KEY) ?? '';
+  } catch {
+    // A browser that keeps nothing for this page throws; a name is not worth a complaint then.
+    return '';
+  }
+}
+
 /** @param {string} name */
 function remember(name) {
+  wanted = name;
   try {
     localStorage.setItem(KEY, name);
   } catch {
-    // As in `wantedName`.
+    // As in `remembered`.
   }
 }

@@ -9,7 +9,7 @@ export const LINES_MAX = 200;
 
 /**
  * `x` and `y` go from 0 to 65535 and mean nothing without a pointer.
- * @typedef {Person & { x: number, y: number, down: boolean, waving: boolean, hasPointer: boolean }} Participant
+ * @typedef {Person & { x: number, y: number, down: boolean, waving: boolean, hasPointer: boolean, away: boolean }} Participant
  *
  * @typedef {{ author: number, look: number, name: string, text: string, ageSeconds: number }} Said
  */
@@ -71,6 +71,7 @@ export class Room {
       person.hasPointer = (state & STATE.hasPointer) !== 0;
       person.down = person.hasPointer && (state & STATE.down) !== 0;
       person.waving = (state & STATE.waving) !== 0;
+      person.away = (state & STATE.away) !== 0;
       if (person.hasPointer) {
         person.x = x;
         person.y = y;
@@ -83,5 +84,5 @@ export class Room {
 /** @param {Person} person @returns {Participant} */
 function newcomer({ id, look, name }) {
   const middle = Math.round(COORDINATE_MAX / 2);
-  return { id, look, name, x: middle, y: middle, down: false, waving: false, hasPointer: false };
+  return { id, look, name, x: middle, y: middle, down: false, waving: false, hasPointer: false, away: false };
 }

@@ -19,6 +19,9 @@ const REST_AFTER_MS = 4000;
 const REST_PRESENCE = 0.62;
 const REST_FADE_MS = 600;
 
+/** Of someone whose page is not connected. */
+const AWAY_PRESENCE = 0.3;
+
 /** A hand comes and goes within this long. */
 const WAVE_FADE_MS = 160;
 
@@ -40,6 +43,7 @@ class Actor {
   down = false;
   /** Whether it has ever been anywhere. */
   placed = false;
+  away = false;
   movedAt = performance.now();
   waveStrength = 0;
 
@@ -104,8 +108,9 @@ export function updateStage() {
   // A move from before the welcome, or from before the connection came back.
   if (own && me !== null && !actorOf(me).placed) moveOwn(own);
   let moved = false;
-  for (const { id, x, y, down, waving, hasPointer } of people.values()) {
-    if (waving) moved = true;
+  for (const { id, x, y, down, waving, hasPointer, away } of people.values()) {
+    if (waving || actorOf(id).away !== away) moved = true;
+    actorOf(id).away = away;
     if (!hasPointer || (id === me && own)) continue;
     if (actorOf(id).place({ x: x / COORDINATE_MAX, y: y / COORDINATE_MAX, down }, now)) moved = true;
   }
@@ -169,7 +174,7 @@ function draw(now) {
  * Returns whether the person goes on moving without news.
  * @param {Participant} person @param {Actor} actor @param {Colour} colour @param {number} now @param {number} elapsed
  */
-function drawPerson({ id, look, name, down, waving, hasPointer }, actor, colour, now, elapsed) {
+function drawPerson({ id, look, name, down, waving, hasPointer, away }, actor, colour, now, elapsed) {
   const mine = id === room.me ? own : null;
   const seen = (hasPointer || mine !== null) && actor.placed;
   // Someone who has no pointer waves from the lower edge.
@@ -180,7 +185,7 @@ function drawPerson({ id, look, name, down, waving, hasPointer }, actor, colour,
   actor.waveStrength = Math.min(1, Math.max(0, actor.waveStrength + (waving ? change : -change)));
   const waves = actor.waveStrength > 0;
   const restedMs = waves ? 0 : now - actor.movedAt - REST_AFTER_MS;
-  const presence = 1 - (1 - REST_PRESENCE) * Math.min(1, Math.max(0, restedMs / REST_FADE_MS));
+  const presence = away ? AWAY_PRESENCE : 1 - (1 - REST_PRESENCE) * Math.min(1, Math.max(0, restedMs / REST_FADE_MS));
   if (waves) drawWave(context, at, colour, { now, strength: actor.waveStrength, still: still.matches });
   if (seen || waves) drawFigure(context, { ...at, name, look, down: mine?.down ?? down, presence }, colour);
   return waves || waving || (seen && restedMs < REST_FADE_MS);
