@@ -164,7 +164,7 @@ export interface Connection {
  * - `no-path`: the server answered, but no packets came through (UDP is blocked, or a guest Wi-Fi keeps devices apart);
  * - `closed`: the server closed the connection;
  * - `lost`: nothing was heard of the server for two seconds, five in a hidden page;
- * - `slow-consumer`: this page did not take its messages for so long that the server gave it up;
+ * - `anew`: the server ended the session, because this page took its messages too slowly or for reasons of the application;
  * - `not-delivered`: see `delivered()`;
  * - `aborted`: the `signal` said so.
  */

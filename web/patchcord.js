@@ -82,6 +82,7 @@ export class ConnectError extends Error {
 
 const SENTENCES = {
   aborted: 'Connecting was stopped by this page.',
+  anew: 'The server let this page go, to begin anew. It may have taken its messages too slowly.',
   'bad-answer': 'What answered is not a patchcord server, or not of this version. Reload the page.',
   closed: 'The server closed the connection. Try again.',
   lost: 'The connection to the server was lost. Check that it runs and that this device is on the Wi-Fi.',
@@ -90,7 +91,6 @@ const SENTENCES = {
   'not-delivered': 'The session ended before the server had everything. Say it again.',
   'not-supported': 'This browser cannot start a WebRTC connection. Switch WebRTC on, or use a current Firefox, Chrome, Edge or Safari.',
   'shutting-down': 'The server is stopping. Start it again to go on.',
-  'slow-consumer': 'This page took its messages too slowly, and the server let it go.',
   timeout: 'The server did not answer in time. Check that it still runs and that the Wi-Fi works, then try again.',
   unreachable: 'The server cannot be reached. Check that it runs and that this device is on the same Wi-Fi, then try again.',
 };
@@ -124,6 +124,7 @@ class PageConnection {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #following;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retrying;
   #attempt = 0;
+  #startedAt = 0;
   /** @type {number | null} Since when the server has refused us as still here. */ #stillHereAt = null;
 
   /** @param {api.ConnectOptions} options @param {(made: PageConnection) => void} resolve @param {(error?: Error) => void} reject */
@@ -211,6 +212,7 @@ class PageConnection {
 
   #open() {
     clearTimeout(this.#retrying);
+    this.#startedAt = performance.now();
     this.#peer?.close();
     this.#peer = new Peer({
       onopen: (answer) => this.#onOpen(answer),
@@ -278,7 +280,7 @@ class PageConnection {
     } else if (code === 0) {
       this.#finish({ cause: 'kicked', words: text });
     } else {
-      this.#onEnd(failure(code === 1 ? 'shutting-down' : code === 2 ? 'slow-consumer' : 'closed'));
+      this.#onEnd(failure(code === 1 ? 'shutting-down' : code === 2 ? 'anew' : 'closed'));
     }
   }
 
@@ -302,15 +304,23 @@ class PageConnection {
       this.#stillHereAt ??= now;
       if (now - this.#stillHereAt >= STILL_HERE_MS_MAX) this.#session.token = '';
     } else {
-      // At once, then longer each time; chance takes off up to half, so that a room full of phones does not come back
-      // in one moment.
-      waitMs = this.#attempt === 0 ? 0
-        : Math.min(BACKOFF_MIN_MS * 2 ** (this.#attempt - 1), BACKOFF_MAX_MS) * (1 - Math.random() / 2);
-      this.#attempt += 1;
+      waitMs = this.#nextWaitMs(now);
     }
     if (!this.#settle) this.#change('connecting', { error, retryAt: now + waitMs });
     // Unless the application closed it when it was told.
     if (this.#state === 'connecting') this.#retrying = setTimeout(() => this.#open(), waitMs);
+  }
+
+  /**
+   * At once, then longer each time; chance takes off up to half, so that a room full of phones does not come back in one
+   * moment. An attempt that took its time has waited already. @param {number} now
+   */
+  #nextWaitMs(now) {
+    const attempt = this.#attempt;
+    this.#attempt += 1;
+    if (attempt === 0) return 0;
+    const leftMs = Math.min(BACKOFF_MIN_MS * 2 ** (attempt - 1), BACKOFF_MAX_MS) - (now - this.#startedAt);
+    return Math.max(leftMs, BACKOFF_MIN_MS) * (1 - Math.random() / 2);
   }
 
   /** The end of `connect`. @param {Error} error */
@@ -633,7 +643,8 @@ class Peer {
       const most = isUnsure ? SHOWN.ticksMax : ticksMax;
       if (isUnsure) this.#events?.onunsure();
       if (this.#silentTicks > most) this.#end(failure('lost'));
-      else if (this.#silentTicks > Math.max(most / 2, most - PATH_TICKS)) void this.#lookAtPath();
+      // A browser that cannot tell has its messages alone.
+      else if (this.#silentTicks > Math.max(most / 2, most - PATH_TICKS)) this.#lookAtPath().catch(() => {});
     }, everyMs);
   }
 

@@ -147,7 +147,7 @@ describe('the end that the server tells', () => {
     assert.equal(browser.storage.items.size, 0);
   });
 
-  for (const [why, code] of /** @type {[number, string][]} */ ([[1, 'shutting-down'], [2, 'slow-consumer'], [7, 'closed']])) {
+  for (const [why, code] of /** @type {[number, string][]} */ ([[1, 'shutting-down'], [2, 'anew'], [7, 'closed']])) {
     test(`${code} is not: the page tries to come back`, async () => {
       sendToken(browser, 'token');
       sendOver(browser, why);
