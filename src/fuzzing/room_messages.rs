@@ -81,15 +81,17 @@ struct Present {
     person: Person,
     /// For each line and name that still weighs, when it no longer does.
     spoke: VecDeque<Instant>,
-    /// Sequence number, x, y, down.
-    pointer: Option<(u16, u16, u16, bool)>,
+    /// x, y, down.
+    pointer: Option<(u16, u16, bool)>,
+    /// The sequence number of the newest Pointer since Hello.
+    newest: Option<u16>,
     waved: Option<Instant>,
     is_away: bool,
 }
 
 impl Present {
     fn place(&self, now: Instant) -> Place {
-        let (_, x, y, down) = self.pointer.unwrap_or_default();
+        let (x, y, down) = self.pointer.unwrap_or_default();
         let waves = self.waved.is_some_and(|waved| now < waved + WAVE_LASTS);
         let state =
             u8::from(down) | u8::from(waves) << 1 | u8::from(self.pointer.is_some()) << 2 | u8::from(self.is_away) << 3;
@@ -154,6 +156,7 @@ impl World {
             }
             FromPage::Hello { version: VERSION, .. } if self.present.contains_key(&peer) => {
                 if self.allowed(peer) {
+                    self.present.get_mut(&peer).expect("it said Hello").newest = None;
                     self.welcomed(peer);
                 } else {
                     self.refused(peer, channel, TOO_FAST);
@@ -166,9 +169,10 @@ impl World {
             FromPage::Hello { .. } => self.refused(peer, channel, UNKNOWN_VERSION),
             _ if !self.present.contains_key(&peer) => self.refused(peer, channel, NOT_BEFORE_HELLO),
             FromPage::Pointer { seq, x, y, down } => {
-                let pointer = &mut self.present.get_mut(&peer).expect("it said Hello").pointer;
-                if pointer.is_none_or(|(newest, ..)| (1..0x8000).contains(&seq.wrapping_sub(newest))) {
-                    *pointer = Some((seq, x, y, down));
+                let present = self.present.get_mut(&peer).expect("it said Hello");
+                if present.newest.is_none_or(|newest| (1..0x8000).contains(&seq.wrapping_sub(newest))) {
+                    present.newest = Some(seq);
+                    present.pointer = Some((x, y, down));
                 }
             }
             FromPage::Wave => self.present.get_mut(&peer).expect("it said Hello").waved = Some(self.now),
@@ -191,7 +195,14 @@ impl World {
         let person = Person { id, look: look.expect("eight people have eight"), name };
         self.present.insert(
             peer,
-            Present { person: person.clone(), spoke: VecDeque::new(), pointer: None, waved: None, is_away: false },
+            Present {
+                person: person.clone(),
+                spoke: VecDeque::new(),
+                pointer: None,
+                newest: None,
+                waved: None,
+                is_away: false,
+            },
         );
 
         self.welcomed(peer);

@@ -193,6 +193,7 @@ impl Room {
             if !person.rate.allows(now) {
                 return Err(RefusedReason::TooFast);
             }
+            person.begin_anew();
             let id = person.id;
             self.welcome(now, peer, id);
             return Ok(());

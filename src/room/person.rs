@@ -19,12 +19,13 @@ pub(super) struct Person {
     pub(super) rate: Rate,
     pub(super) is_away: bool,
     pointer: Option<Pointer>,
+    /// Of the newest Pointer; a page that was reloaded counts anew.
+    newest: Option<u16>,
     waves_until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Pointer {
-    seq: u16,
     x: u16,
     y: u16,
     down: bool,
@@ -32,7 +33,7 @@ struct Pointer {
 
 impl Person {
     pub(super) fn new(id: u32, look: u8, name: String) -> Person {
-        Person { id, look, name, rate: Rate::default(), is_away: false, pointer: None, waves_until: None }
+        Person { id, look, name, rate: Rate::default(), is_away: false, pointer: None, newest: None, waves_until: None }
     }
 
     pub(super) fn view(&self) -> PersonView<'_> {
@@ -41,9 +42,15 @@ impl Person {
 
     /// Takes a pointer unless a newer one came first.
     pub(super) fn point(&mut self, seq: u16, x: u16, y: u16, down: bool) {
-        if self.pointer.is_none_or(|known| is_newer(seq, known.seq)) {
-            self.pointer = Some(Pointer { seq, x, y, down });
+        if self.newest.is_none_or(|newest| is_newer(seq, newest)) {
+            self.newest = Some(seq);
+            self.pointer = Some(Pointer { x, y, down });
         }
+    }
+
+    /// Its page was reloaded: it stays where it is, and the next Pointer is the newest.
+    pub(super) fn begin_anew(&mut self) {
+        self.newest = None;
     }
 
     pub(super) fn wave(&mut self, now: Instant) {
