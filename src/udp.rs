@@ -88,7 +88,12 @@ impl UdpPort {
         let mut slices: Vec<IoSliceMut<'_>> = buffers.0.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
         let (socket, state) = (&self.socket, &self.state);
         let count = match socket.try_io(|| state.recv(socket.into(), &mut slices, &mut metas)) {
-            Ok(count) => count,
+            Ok(count) => {
+                // Who gives less than was asked for has no more, and epoll and kqueue tell of what comes next. Where there is
+                // one datagram a call, only `WouldBlock` says so.
+                self.readable = count == BATCH_SIZE;
+                count
+            }
             Err(error) => {
                 // Windows reports here that an earlier datagram met no socket; that is for ICE to find out.
                 self.readable = error.kind() == io::ErrorKind::ConnectionReset;
