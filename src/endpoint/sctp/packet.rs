@@ -10,7 +10,10 @@ const DATA_HEADER_BYTES: usize = 16;
 const SACK_HEADER_BYTES: usize = 16;
 
 const DATA: u8 = 0;
+const INIT: u8 = 1;
 const SACK: u8 = 3;
+const COOKIE_ECHO: u8 = 10;
+const COOKIE_ACK: u8 = 11;
 const FORWARD_TSN: u8 = 192;
 
 /// Flags of a DATA chunk (RFC 9260, section 3.3.1).
@@ -45,6 +48,16 @@ pub(super) fn chunks(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(chunk)
     })
+}
+
+/// Whether this chunk begins an association.
+pub(super) fn is_init(chunk: &[u8]) -> bool {
+    chunk[0] == INIT
+}
+
+/// Whether whoever sends this chunk takes the association for begun (RFC 9260, section 5.1).
+pub(super) fn is_cookie(chunk: &[u8]) -> bool {
+    matches!(chunk[0], COOKIE_ECHO | COOKIE_ACK)
 }
 
 /// A packet with the same header and other chunks, its checksum computed anew.

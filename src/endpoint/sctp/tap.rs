@@ -12,7 +12,7 @@ use str0m::crypto::dtls::{
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
 use super::empty::EmptyMark;
-use super::packet::{Data, Sack, chunks, data_with_immediate_sack, packet};
+use super::packet::{Data, Sack, chunks, data_with_immediate_sack, is_cookie, is_init, packet};
 use super::wire::{Leaving, Wire};
 use crate::endpoint::limits::STREAM_IDS_MAX;
 
@@ -139,8 +139,14 @@ impl TappedDtls {
 fn arrive<'a>(wire: &SharedWire, sctp: &'a [u8]) -> Cow<'a, [u8]> {
     wire.lock().heard();
     let is_far = |chunk| Data::read(chunk).is_some_and(|data| data.stream >= STREAM_IDS_MAX);
-    if chunks(sctp).any(is_far) {
+    // Both sides begin, and a first packet that was overtaken comes late: sctp-proto (0.10) would end the association for it,
+    // which goes on (RFC 9260, section 5.2.2).
+    let is_late = |chunk| is_init(chunk) && wire.lock().has_begun();
+    if chunks(sctp).any(is_far) || chunks(sctp).any(is_late) {
         return Cow::Borrowed(&[]);
+    }
+    if chunks(sctp).any(is_cookie) {
+        wire.lock().begins();
     }
     let mut is_changed = false;
     let seen: Vec<Cow<'a, [u8]>> = chunks(sctp)
@@ -250,5 +256,14 @@ mod tests {
         assert!(arrive(&wire, &far).is_empty());
         assert!(arrive(&wire, &[]).is_empty());
         assert_eq!(*arrive(&wire, b"not SCTP"), b"not SCTP"[..], "what is not SCTP is for SCTP to refuse");
+    }
+
+    #[test]
+    fn a_first_packet_that_comes_late_is_not_let_in() {
+        let wire = SharedWire::new(Instant::now());
+        let (init, cookie_ack) = (packet_of(&[vec![1, 0, 0, 4]]), packet_of(&[vec![11, 0, 0, 4]]));
+        assert_eq!(*arrive(&wire, &init), init[..]);
+        assert_eq!(*arrive(&wire, &cookie_ack), cookie_ack[..]);
+        assert!(arrive(&wire, &init).is_empty());
     }
 }

@@ -49,6 +49,8 @@ pub(in crate::endpoint) struct Wire {
     now: Instant,
     /// When a packet of the browser last came, whole and under its own key.
     heard_at: Instant,
+    /// The browser has sent what ends SCTP's handshake.
+    has_begun: bool,
     /// Ports and verification tag of our packets.
     header: Option<[u8; HEADER_BYTES]>,
     /// The TSN of the first chunk in `in_flight`; the others follow without a gap.
@@ -97,6 +99,7 @@ impl Wire {
         Wire {
             now,
             heard_at: now,
+            has_begun: false,
             header: None,
             first: Tsn(0),
             in_flight: VecDeque::new(),
@@ -127,6 +130,15 @@ impl Wire {
     /// A packet of the browser has come.
     pub(super) fn heard(&mut self) {
         self.heard_at = self.now;
+    }
+
+    /// A chunk of it ends SCTP's handshake.
+    pub(super) fn begins(&mut self) {
+        self.has_begun = true;
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// As much of a bound on bytes in flight as the path bears without a queue.
