@@ -24,6 +24,9 @@ impl Endpoint {
     /// Whom a token belongs to. `None`: nobody to whom this page may come back. Nothing has changed yet.
     pub(super) fn returning(&self, now: Instant, ask: &SessionAsk) -> Option<Result<Returning, Refusal>> {
         let (peer, secret) = read_token(ask.token.as_deref()?)?;
+        if self.limits.grace.is_zero() {
+            return None;
+        }
         let (session, is_heard) = match self.roster.place(peer)? {
             Place::Opening(_) => return None,
             Place::Here(id) => {
