@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { closeAll, engines, kill, launch } from './engines.js';
 import { cannotCut, cut, mend } from './network.js';
 import { enter, named, until, untilWithin } from './people.js';
@@ -68,7 +69,12 @@ describe('coming back', { skip: installed.length === 0 && 'no browser is install
       await until(ada.page, (name) => [...globalThis.patchcordRoom.people.values()].some((one) => one.name === name && one.hasPointer), bob.name);
       await say(bob.page, `before, ${engine}`);
       await until(ada.page, heard, `before, ${engine}`);
-      const before = await seen(ada.page, bob.name);
+      let before;
+      // The pointer glides: it has come to rest when two looks agree.
+      do {
+        before = await seen(ada.page, bob.name);
+        await delay(200);
+      } while (JSON.stringify(before) !== JSON.stringify(await seen(ada.page, bob.name)));
       const own = await bob.page.evaluate(() => globalThis.patchcordRoom.me);
       await bob.page.reload();
       await until(bob.page, () => globalThis.patchcordRoom?.state === 'open');
