@@ -1,59 +1,89 @@
 //! What the model knows of one peer.
 
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use patchcord::Reason;
 
 use crate::lane::Lane;
+use crate::slowness::Slowness;
 
 /// How a STUN binding success response begins (RFC 8489, section 5).
 const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 
-/// One page's connection, from its offer.
+/// One peer, from its first offer, over all of its page's connections.
 #[derive(Debug)]
 pub struct Connection {
-    pub address: IpAddr,
+    /// Where the browser of its connection is at home, or of the one that it had last.
+    pub address: SocketAddr,
+    /// The number of the page that has this connection.
+    pub page: u32,
+    pub has_session: bool,
     pub offered_at: Instant,
     pub joined_at: Option<Instant>,
+    /// While it is away.
+    pub away_since: Option<Instant>,
+    /// Pages that may come back as this peer: when the server agreed, and the address.
+    pub claims: BTreeMap<u32, (Instant, SocketAddr)>,
     /// Also of a peer that never opened, once that was noticed.
     pub left: Option<(Instant, Reason)>,
     pub page_ended: Option<PageEnd>,
+    /// Pages that closed their connection and said so.
+    pub closed_pages: BTreeSet<u32>,
+    pub visibility: Visibility,
     /// When a datagram of its browser last arrived whole.
     pub heard_at: Instant,
+    /// When one did that the server cannot have ignored.
+    pub surely_heard_at: Instant,
     /// When an answer of its browser to one of our ICE checks last arrived whole. ICE judges by these alone.
     pub answered_at: Instant,
     /// When the server last began to see it at another address.
     pub rebound_at: Option<Instant>,
     /// Its address proved to be a newer connection's.
     pub is_replaced: bool,
-    /// What the application asked for.
-    pub disconnected: Option<Reason>,
+    /// What the application asked for, and its words if the page is not to come back.
+    pub disconnected: Option<(Reason, Option<String>)>,
     /// To the server, and to the page.
     pub up: Lane,
     pub down: Lane,
     /// Bytes sent to it since it was last heard.
     pub unheard_reliable: usize,
     pub unheard_unreliable: usize,
+    pub slowness: Slowness,
 }
 
 /// How a page went.
 #[derive(Debug, Clone, Copy)]
 pub struct PageEnd {
-    /// It closed its connection and said so; else it was killed.
+    /// It closed its connection for good and said so; else it was killed, or goes on as another peer.
     pub told_server: bool,
     pub at: Instant,
 }
 
+/// Whether the page is hidden, and since when.
+#[derive(Debug, Clone, Copy)]
+pub struct Visibility {
+    pub is_hidden: bool,
+    pub since: Instant,
+}
+
 impl Connection {
-    pub fn new(now: Instant, address: IpAddr) -> Connection {
+    pub fn new(now: Instant, address: SocketAddr, page: u32, has_session: bool) -> Connection {
         Connection {
             address,
+            page,
+            has_session,
             offered_at: now,
             joined_at: None,
+            away_since: None,
+            claims: BTreeMap::new(),
             left: None,
             page_ended: None,
+            closed_pages: BTreeSet::new(),
+            visibility: Visibility { is_hidden: false, since: now },
             heard_at: now,
+            surely_heard_at: now,
             answered_at: now,
             rebound_at: None,
             is_replaced: false,
@@ -62,6 +92,7 @@ impl Connection {
             down: Lane::default(),
             unheard_reliable: 0,
             unheard_unreliable: 0,
+            slowness: Slowness::default(),
         }
     }
 
@@ -69,11 +100,29 @@ impl Connection {
         self.joined_at.is_some() && self.left.is_none()
     }
 
-    /// A datagram of its browser arrived whole.
-    pub fn heard(&mut self, now: Instant, datagram: &[u8]) {
+    /// Whether it has a connection.
+    pub fn is_here(&self) -> bool {
+        self.is_joined() && self.away_since.is_none()
+    }
+
+    /// It has a connection, from now on: of this page, from this address.
+    pub fn is_connected(&mut self, now: Instant, page: u32, address: SocketAddr) {
+        (self.page, self.address) = (page, address);
+        (self.heard_at, self.surely_heard_at, self.answered_at) = (now, now, now);
+        (self.rebound_at, self.is_replaced) = (None, false);
+        self.claims.remove(&page);
+        self.slowness = Slowness::default();
+    }
+
+    /// A datagram of its browser arrived whole; `surely` if the server has no reason to ignore it.
+    pub fn heard(&mut self, now: Instant, datagram: &[u8], surely: bool) {
         self.heard_at = now;
         if datagram.starts_with(&BINDING_SUCCESS) {
             self.answered_at = now;
+        }
+        // DTLS records, of which an open connection has no others than those that carry SCTP (RFC 7983, section 7).
+        if surely && datagram.first().is_some_and(|first| (20..=63).contains(first)) {
+            self.surely_heard_at = now;
         }
         self.unheard_reliable = 0;
         self.unheard_unreliable = 0;

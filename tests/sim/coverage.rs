@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use patchcord::Channel;
+
 use crate::network::Carried;
 
 #[derive(Debug, Clone, Default)]
@@ -18,12 +20,25 @@ pub struct Coverage {
     /// Delivered, in both directions.
     pub reliable: u64,
     pub unreliable: u64,
+    pub latest: u64,
     pub bytes: u64,
     pub full: u64,
     pub dropped: u64,
     /// Peers that were seen at another address and were heard again from there.
     pub rebinds: u64,
     pub sleeps: u64,
+    pub aways: u64,
+    pub backs: u64,
+    /// Offers with a token that was in use.
+    pub still_here: u64,
+    pub thefts: u64,
+    /// The farthest that a page's idea of the server's time was off.
+    pub clock_error_max: Duration,
+    /// From the last datagram of a page that fell silent to `Away` or `Left`, at most, if it was visible and if it was hidden.
+    pub noticed_visible_max: Duration,
+    pub noticed_hidden_max: Duration,
+    /// Of each visitor's messages from the server, if asked for.
+    pub delays: BTreeMap<(usize, Channel), Vec<Duration>>,
     pub carried: Carried,
     /// By reason.
     pub left: BTreeMap<String, u64>,
@@ -42,11 +57,19 @@ impl AddAssign<&Coverage> for Coverage {
         self.refused += other.refused;
         self.reliable += other.reliable;
         self.unreliable += other.unreliable;
+        self.latest += other.latest;
         self.bytes += other.bytes;
         self.full += other.full;
         self.dropped += other.dropped;
         self.rebinds += other.rebinds;
         self.sleeps += other.sleeps;
+        self.aways += other.aways;
+        self.backs += other.backs;
+        self.still_here += other.still_here;
+        self.thefts += other.thefts;
+        self.clock_error_max = self.clock_error_max.max(other.clock_error_max);
+        self.noticed_visible_max = self.noticed_visible_max.max(other.noticed_visible_max);
+        self.noticed_hidden_max = self.noticed_hidden_max.max(other.noticed_hidden_max);
         self.carried.datagrams += other.carried.datagrams;
         self.carried.lost += other.carried.lost;
         self.carried.cut += other.carried.cut;
@@ -65,7 +88,22 @@ impl AddAssign<&Coverage> for Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Coverage {
-            runs, connections, offers, refused, reliable, unreliable, full, dropped, rebinds, sleeps, ..
+            runs,
+            connections,
+            offers,
+            refused,
+            reliable,
+            unreliable,
+            latest,
+            full,
+            dropped,
+            rebinds,
+            sleeps,
+            aways,
+            backs,
+            still_here,
+            thefts,
+            ..
         } = self;
         let Carried { datagrams, lost, cut, overflowed, reordered, duplicated, corrupted } = self.carried;
         let hours = self.virtual_time.as_secs_f64() / 3600.0;
@@ -76,13 +114,14 @@ impl fmt::Display for Coverage {
         let megabytes = self.bytes / 1_000_000;
         writeln!(
             f,
-            "{reliable} reliable and {unreliable} unreliable messages delivered, {megabytes} MB; {full} Full, {dropped} Dropped"
+            "{reliable} reliable, {unreliable} unreliable and {latest} latest messages delivered, {megabytes} MB; {full} Full, {dropped} Dropped"
         )?;
         writeln!(
             f,
             "{datagrams} datagrams: {lost} lost, {cut} cut off, {overflowed} overflowed, {reordered} reordered, {duplicated} duplicated, {corrupted} corrupted"
         )?;
         writeln!(f, "{rebinds} rebinds, {sleeps} sleeps; left: {:?}", self.left)?;
+        writeln!(f, "{aways} times away, {backs} times back, {still_here} times still here; {thefts} thefts")?;
         let (peer, left) = (self.bytes_per_peer_max / 1024, self.bytes_left_max / 1024);
         write!(f, "the endpoint held at most {peer} KiB a peer, and {left} KiB when all had left")
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use patchcord::Reason;
 
+use crate::connection::Visibility;
 use crate::model::Fault;
-use crate::visitor::Happening;
+use crate::visitor::{Happening, Visitor};
 use crate::world::{Item, World};
 
 impl World {
@@ -46,18 +47,55 @@ impl World {
             }
             Happening::Kick => {
                 if let Some(peer) = peer.filter(|peer| self.model.is_live(*peer)) {
-                    self.disconnect(peer, Reason::Kicked)?;
+                    let visitor = &mut self.visitors[index];
+                    match visitor.has_session && visitor.tries.happens(0.5) {
+                        true => self.kick(peer, "zu laut 🦀")?,
+                        false => self.disconnect(peer, Reason::Kicked)?,
+                    }
                     self.settle()?;
                 }
+                Ok(())
+            }
+            Happening::Reload => self.reload(index),
+            Happening::Move => {
+                self.coverage.rebinds += 1;
+                self.visitors[index].move_away();
+                self.plan_happening(index);
+                Ok(())
+            }
+            Happening::Hide => {
+                let visitor = &mut self.visitors[index];
+                visitor.is_hidden = !visitor.is_hidden;
+                let visibility = Visibility { is_hidden: visitor.is_hidden, since: now };
+                if let Some(page) = &mut visitor.page {
+                    page.hide(now, visibility.is_hidden);
+                }
+                if let Some(peer) = peer {
+                    self.model.connection(peer)?.visibility = visibility;
+                }
+                self.touch(index)?;
+                self.plan_happening(index);
+                Ok(())
+            }
+            Happening::Theft => {
+                self.steal(index)?;
+                self.plan_happening(index);
                 Ok(())
             }
         }
     }
 
+    /// The page is gone for good, and the next one knows nothing of it.
     pub fn page_is_over(&mut self, index: usize, told_server: bool) -> Result<(), Fault> {
-        if let Some(peer) = self.visitors[index].peer {
-            self.model.connection(peer)?.page_ended(self.now, told_server);
+        let Visitor { peer, pages, .. } = self.visitors[index];
+        if let Some(peer) = peer {
+            let connection = self.model.connection(peer)?;
+            connection.page_ended(self.now, told_server);
+            if told_server {
+                connection.closed_pages.insert(pages);
+            }
         }
+        (self.visitors[index].stored, self.visitors[index].over) = (None, None);
         self.rewake(index);
         self.plan_return(index);
         Ok(())

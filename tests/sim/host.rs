@@ -29,7 +29,7 @@ impl Host {
         }
     }
 
-    /// The peer, too, if there is one now.
+    /// The peer, too: a new one, or the one that the page may come back as.
     pub fn handle_offer(&mut self, now: Instant, offer: &Offer, address: IpAddr) -> Result<(PeerId, Answer), Refusal> {
         let (peer, answer) = self.call(|endpoint| endpoint.handle_offer(now, offer, address, &[SERVER]))?;
         self.held_bytes -= (answer.sdp.capacity() + answer.mid.capacity()) as i64;
@@ -54,6 +54,10 @@ impl Host {
 
     pub fn disconnect(&mut self, now: Instant, peer: PeerId, reason: Reason) {
         self.call(|endpoint| endpoint.disconnect(now, peer, reason));
+    }
+
+    pub fn kick(&mut self, now: Instant, peer: PeerId, text: &str) {
+        self.call(|endpoint| endpoint.kick(now, peer, text));
     }
 
     pub fn wake_at(&self) -> Option<Instant> {

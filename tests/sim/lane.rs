@@ -11,6 +11,13 @@ use crate::model::Fault;
 /// connection lives, and a browser whose address changes again and again can be out of reach for a minute.
 const UNRELIABLE_AGE_MAX: Duration = Duration::from_secs(150);
 
+/// A page with a session says with each Beat how much it has had; on a bad network few of them come through, or go behind
+/// large messages of its own.
+const REPORTED_AFTER: Duration = Duration::from_secs(60);
+
+/// SCTP's longest retransmission timeout (RFC 9260, section 16), and some. After heavy loss it may be due more than once.
+const TIMEOUT_MAX: Duration = Duration::from_secs(62);
+
 /// A message, told from all others but by the shortest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Print {
@@ -37,20 +44,28 @@ impl Print {
     }
 }
 
-/// One direction of one connection.
+/// One direction of one peer, over all of its connections.
 #[derive(Debug, Default)]
 pub struct Lane {
-    reliable: VecDeque<Print>,
+    reliable: VecDeque<(Instant, Print)>,
     /// What may still arrive, and when each copy of it was sent: the shortest messages are not all different.
     unreliable: BTreeMap<Print, VecDeque<Instant>>,
     unreliable_by_age: VecDeque<(Instant, Print)>,
+    /// What is newer than all that has arrived.
+    latest: VecDeque<(Instant, Print)>,
+    /// Reliable messages that have arrived not long ago: when, and their bytes.
+    reported_soon: VecDeque<(Instant, usize)>,
+    /// Reliable bytes that have arrived, and when the last of them did.
+    arrived_bytes: u64,
+    arrived_at: Option<Instant>,
 }
 
 impl Lane {
     pub fn sent(&mut self, now: Instant, channel: Channel, print: Print) {
         match channel {
-            Channel::Reliable => self.reliable.push_back(print),
-            Channel::Unreliable | Channel::Latest => {
+            Channel::Reliable => self.reliable.push_back((now, print)),
+            Channel::Latest => self.latest.push_back((now, print)),
+            Channel::Unreliable => {
                 self.unreliable.entry(print).or_default().push_back(now);
                 self.unreliable_by_age.push_back((now, print));
                 while self.unreliable_by_age.front().is_some_and(|(at, _)| *at + UNRELIABLE_AGE_MAX < now) {
@@ -63,44 +78,71 @@ impl Lane {
         }
     }
 
-    pub fn received(&mut self, channel: Channel, print: Print) -> Result<(), Fault> {
+    /// A message arrived; when it was sent.
+    pub fn received(&mut self, now: Instant, channel: Channel, print: Print) -> Result<Instant, Fault> {
         match channel {
             Channel::Reliable => {
                 let expected = self.reliable.pop_front();
-                if expected == Some(print) {
-                    return Ok(());
+                if let Some((sent_at, _)) = expected.filter(|(_, expected)| *expected == print) {
+                    self.arrived_bytes += print.bytes as u64;
+                    self.arrived_at = Some(now);
+                    self.reported_soon.push_back((now, print.bytes));
+                    while self.reported_soon.front().is_some_and(|(at, _)| *at + REPORTED_AFTER < now) {
+                        self.reported_soon.pop_front();
+                    }
+                    return Ok(sent_at);
                 }
-                let later = self.reliable.iter().position(|other| *other == print);
+                let later = self.reliable.iter().position(|(_, other)| *other == print);
                 Err(Fault(match (expected, later) {
                     (None, _) => format!("a reliable message arrived that nobody sent: {print:?}"),
                     (Some(_), Some(skipped)) => format!("a reliable message arrived before {} others", skipped + 1),
-                    (Some(expected), None) => {
+                    (Some((_, expected)), None) => {
                         format!(
                             "a reliable message arrived twice, altered or from elsewhere: {print:?}, not {expected:?}"
                         )
                     }
                 }))
             }
-            Channel::Unreliable | Channel::Latest => match self.unreliable.get(&print) {
-                Some(_) => {
-                    self.forget_oldest(print);
-                    Ok(())
+            Channel::Latest => match self.latest.iter().position(|(_, other)| *other == print) {
+                Some(older) => {
+                    self.latest.drain(..older);
+                    Ok(self.latest.pop_front().map_or(now, |(sent_at, _)| sent_at))
                 }
                 None => Err(Fault(format!(
-                    "an unreliable message arrived twice, altered, too late, or from elsewhere: {print:?}"
+                    "a latest message arrived after a newer one, twice, altered, or from elsewhere: {print:?}"
                 ))),
             },
+            Channel::Unreliable => {
+                let sent_at = self.unreliable.get(&print).and_then(|sent| sent.front()).copied();
+                self.forget_oldest(print);
+                sent_at.ok_or_else(|| {
+                    Fault(format!(
+                        "an unreliable message arrived twice, altered, too late, or from elsewhere: {print:?}"
+                    ))
+                })
+            }
         }
     }
 
-    /// Reliable messages that have not arrived.
-    pub fn outstanding(&self) -> usize {
-        self.reliable.len()
+    /// Reliable messages that have not arrived, and none of them lately.
+    pub fn stuck(&self, now: Instant) -> usize {
+        let is_moving = self.arrived_at.is_some_and(|at| now - at <= TIMEOUT_MAX);
+        if is_moving { 0 } else { self.reliable.len() }
     }
 
-    /// Their bytes, with `entry` bytes more for each.
+    /// The bytes of reliable messages that have not arrived, with `entry` bytes more for each.
     pub fn outstanding_bytes(&self, entry: usize) -> usize {
-        self.reliable.iter().map(|print| print.bytes + entry).sum()
+        self.reliable.iter().map(|(_, print)| print.bytes + entry).sum()
+    }
+
+    /// The same of those that have arrived, and whose sender may not know it, having last heard of the receiver at `heard_at`.
+    pub fn unreported_bytes(&self, heard_at: Instant, entry: usize) -> usize {
+        let lately = self.reported_soon.iter().filter(|(at, _)| *at + REPORTED_AFTER >= heard_at);
+        lately.map(|(_, bytes)| bytes + entry).sum()
+    }
+
+    pub fn arrived_bytes(&self) -> u64 {
+        self.arrived_bytes
     }
 
     fn forget_oldest(&mut self, print: Print) {

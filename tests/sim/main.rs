@@ -6,9 +6,11 @@ mod application;
 #[path = "../endpoint/browser.rs"]
 mod browser;
 mod chance;
+mod coming_back;
 mod connection;
 mod coverage;
 mod fate;
+mod figures;
 mod host;
 mod lane;
 mod model;
@@ -16,12 +18,18 @@ mod network;
 mod opening;
 mod options;
 mod page;
+mod places;
+mod presence;
 mod room_page;
 mod run;
+mod session;
+mod slowness;
 mod talk;
+mod theft;
 mod trace;
 mod traffic;
 mod visitor;
+mod weathers;
 mod wire;
 mod world;
 
@@ -35,7 +43,7 @@ use run::{Finding, run, run_options};
 use trace::Digest;
 
 /// What every change runs: each weather by its name, with so many seeds from 1.
-const FIXED: [(&str, u64); 19] = [
+const FIXED: [(&str, u64); 22] = [
     ("fair", 1),
     ("wifi", 1),
     ("bursty", 1),
@@ -53,8 +61,11 @@ const FIXED: [(&str, u64); 19] = [
     ("large", 1),
     ("storm", 3),
     ("room", 2),
+    ("roaming", 4),
+    ("vanish", 2),
     ("mixed", 12),
-    ("mixed-room", 6),
+    ("mixed-sessions", 16),
+    ("mixed-room", 8),
 ];
 
 /// Findings that are collected before a soak stops: the first few say what there is to say.
@@ -104,10 +115,11 @@ fn soak() {
     let end = Instant::now() + Duration::from_secs(60 * minutes);
     // Of four runs three are mixed, and one goes around the weathers with names.
     let names: Vec<&str> = Options::NAMES.into_iter().filter(|name| *name != "hour").collect();
-    let which = |index: usize| match index % 4 {
+    let which = |index: usize| match index % 8 {
         0 | 1 => "mixed",
-        2 => "mixed-room",
-        _ => names[index / 4 % names.len()],
+        2..=4 => "mixed-sessions",
+        5 => "mixed-room",
+        _ => names[index / 8 % names.len()],
     };
     report(&all(|index| (Instant::now() < end).then(|| (which(index), first + index as u64))));
 }
@@ -115,7 +127,7 @@ fn soak() {
 /// What is the same from run to run, and what is not: docs/TESTING.md.
 #[test]
 fn two_runs_of_a_seed_are_the_same() {
-    for name in ["wifi", "bursty", "forged", "cuts", "movers", "flood", "room"] {
+    for name in ["wifi", "bursty", "forged", "cuts", "movers", "flood", "room", "roaming", "heartbeat"] {
         assert_eq!(digest(name, 1, true), digest(name, 1, true), "{name}");
     }
 }

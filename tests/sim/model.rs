@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use patchcord::{Channel, Data, Event, Limits, MESSAGE_BYTES_MAX, PeerId, Reason, Refusal, SendOutcome};
+use patchcord::{Channel, Data, Event, Limits, MESSAGE_BYTES_MAX, PeerId, Reason, SendOutcome};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Visibility};
 use crate::lane::Print;
+use crate::presence;
+use crate::session::control;
 
 /// A peer that is not open by then is dropped.
 pub const OPENING_MAX: Duration = Duration::from_secs(10);
@@ -20,12 +22,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(25);
 /// On a fair network a page that closes has left by then.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
-/// A peer that answered one of ICE's checks within this time is not dead. (Its data may come through meanwhile: on a bad
-/// link ICE can lose all of its checks for 15 s and gives up a peer that is heard.)
-const SILENCE_MIN: Duration = Duration::from_secs(10);
+/// A peer that was too slow, or kicked, keeps its place until its page has heard why.
+pub const LAST_WORDS_MAX: Duration = Duration::from_millis(1100);
 
-/// A browser whose address changed may find its way back until then, or be taken for dead.
-const REBIND_MAX: Duration = Duration::from_secs(60);
+/// A peer that takes nothing leaves with its next deadline.
+const SLOW_MAX: Duration = Duration::from_secs(1);
 
 /// What a message in the reliable queue counts beside its bytes.
 const ENTRY_BYTES: usize = 64;
@@ -54,55 +55,35 @@ pub(crate) use promise;
 
 /// What has been promised to whom.
 pub struct Model {
-    limits: Limits,
+    pub limits: Limits,
     /// Every datagram arrives, and in time.
     is_fair: bool,
-    connections: BTreeMap<PeerId, Connection>,
-    /// The ids among them that exist on the server, as far as this model can know.
-    live: BTreeMap<PeerId, IpAddr>,
+    pub connections: BTreeMap<PeerId, Connection>,
+    /// The ids among them that exist on the server, as far as this model can know, and the address that counts.
+    pub live: BTreeMap<PeerId, IpAddr>,
+    /// Claims of those who never follow them up.
+    pub thefts: Vec<(Instant, SocketAddr)>,
+    /// An offer of a new peer is being taken.
+    pub newcomer: Option<IpAddr>,
+    /// The page whose datagram is being taken.
+    pub speaker: Option<u32>,
 }
 
 impl Model {
     pub fn new(limits: Limits, is_fair: bool) -> Model {
-        Model { limits, is_fair, connections: BTreeMap::new(), live: BTreeMap::new() }
+        Model {
+            limits,
+            is_fair,
+            connections: BTreeMap::new(),
+            live: BTreeMap::new(),
+            thefts: Vec::new(),
+            newcomer: None,
+            speaker: None,
+        }
     }
 
     pub fn connection(&mut self, peer: PeerId) -> Result<&mut Connection, Fault> {
         self.connections.get_mut(&peer).ok_or_else(|| Fault(format!("{peer} was never offered")))
-    }
-
-    /// An offer was taken.
-    pub fn offered(&mut self, now: Instant, peer: PeerId, address: IpAddr) -> Result<(), Fault> {
-        promise!(
-            self.connections.last_key_value().is_none_or(|(last, _)| *last < peer),
-            "{peer} is an id of before, given again"
-        );
-        self.connections.insert(peer, Connection::new(now, address));
-        self.live.insert(peer, address);
-        promise!(self.live.len() <= self.limits.peers_max, "{} peers, more than the limit", self.live.len());
-        let at_address = self.live.values().filter(|other| **other == address).count();
-        promise!(at_address <= self.limits.peers_per_address_max, "{at_address} peers from one address");
-        Ok(())
-    }
-
-    /// An offer was refused.
-    pub fn refused(&self, refusal: Refusal, address: IpAddr) -> Result<(), Fault> {
-        let pending = |peer: &&PeerId| self.connections.get(peer).is_some_and(|c| c.joined_at.is_none());
-        let of_address = |peer: &&PeerId| self.live.get(peer) == Some(&address);
-        let here: Vec<&PeerId> = self.live.keys().filter(of_address).collect();
-        let is_true = match refusal {
-            Refusal::Full => {
-                self.live.len() >= self.limits.peers_max
-                    || self.live.keys().filter(pending).count() >= self.limits.pending_max
-            }
-            Refusal::TooManyFromAddress => {
-                here.len() >= self.limits.peers_per_address_max
-                    || here.into_iter().filter(pending).count() >= self.limits.pending_per_address_max
-            }
-            _ => false,
-        };
-        promise!(is_true, "an offer was refused with {refusal:?} while there was room");
-        Ok(())
     }
 
     /// Something came out of the endpoint.
@@ -112,32 +93,86 @@ impl Model {
                 let connection = self.connection(*peer)?;
                 promise!(connection.joined_at.is_none(), "{peer} joined twice");
                 promise!(connection.left.is_none(), "{peer} joined after it was gone");
-                promise!(connection.address == *address, "{peer} joined with the address {address} of another");
+                promise!(connection.address.ip() == *address, "{peer} joined with the address {address} of another");
                 promise!(now < connection.offered_at + OPENING_MAX, "{peer} joined after its time");
                 connection.joined_at = Some(now);
+                connection.is_connected(now, connection.page, connection.address);
                 Ok(())
             }
             Event::Message { peer, channel, data } => {
                 let connection = self.connection(*peer)?;
-                promise!(connection.is_joined(), "a message from {peer} before Joined or after Left");
-                connection
-                    .up
-                    .received(*channel, Print::of(data))
-                    .map_err(|fault| Fault(format!("from {peer}: {fault}")))
+                promise!(connection.is_here(), "a message from {peer} before Joined, after Left, or while it was away");
+                let heard = connection.up.received(now, *channel, Print::of(data));
+                heard.map(|_| ()).map_err(|fault| Fault(format!("from {peer}: {fault}")))
+            }
+            Event::Away { peer } => {
+                let grace = self.limits.grace;
+                let connection = self.connection(*peer)?;
+                promise!(connection.is_here() && connection.has_session, "{peer} is away, and was not here");
+                promise!(!grace.is_zero(), "{peer} is away, and nobody may be");
+                let silent = now - connection.surely_heard_at;
+                promise!(presence::is_away(connection, now), "{peer} is said to be away, and was heard {silent:?} ago");
+                connection.away_since = Some(now);
+                Ok(())
+            }
+            Event::Back { peer, address } => {
+                let speaker = self.speaker;
+                let connection = self.connection(*peer)?;
+                promise!(connection.is_joined() && connection.away_since.is_some(), "{peer} is back, and was not away");
+                let claim = speaker.and_then(|page| Some((page, *connection.claims.get(&page)?)));
+                let Some((page, (at, from))) = claim else {
+                    return Err(Fault(format!("{peer} is back on a connection that may not be its own: {speaker:?}")));
+                };
+                promise!(from.ip() == *address, "{peer} is back from the address {address} of another");
+                promise!(now < at + OPENING_MAX, "{peer} is back after its time");
+                connection.away_since = None;
+                connection.is_connected(now, page, from);
+                if connection.visibility.is_hidden {
+                    connection.visibility = Visibility { is_hidden: true, since: now };
+                }
+                self.live.insert(*peer, from.ip());
+                Ok(())
             }
             Event::Left { peer, reason } => {
+                let (gives_way, limits) = (self.gives_way(now, *peer), self.limits);
                 let connection = self.connection(*peer)?;
                 promise!(connection.is_joined(), "{peer} left twice, or before it joined");
                 let silent = now - connection.answered_at;
-                let is_true = leaving_is_true(connection, now, *reason);
+                let is_true = presence::has_left(connection, now, *reason, limits, gives_way);
                 promise!(is_true, "{peer} left with the untrue reason {reason:?}, whose ICE answered {silent:?} ago");
                 connection.left = Some((now, *reason));
+                connection.away_since = None;
                 connection.forget_if_over();
                 self.live.remove(peer);
                 Ok(())
             }
             other => Err(Fault(format!("the model does not know {other:?}"))),
         }
+    }
+
+    /// A page hears why its connection ends.
+    pub fn over(&mut self, peer: PeerId, why: u8, text: &str) -> Result<(), Fault> {
+        let connection = self.connection(peer)?;
+        let is_true = match (why, &connection.disconnected) {
+            (control::KICKED, Some((Reason::Kicked, Some(words)))) => words == text,
+            (control::SHUT_DOWN, Some((Reason::ShutDown, _))) => text.is_empty(),
+            (control::ANEW, Some((Reason::Kicked, None))) => text.is_empty(),
+            (control::ANEW, _) => connection.left.is_some_and(|(_, reason)| reason == Reason::SlowConsumer),
+            _ => false,
+        };
+        promise!(is_true, "the page of {peer} hears {why} with {text:?}, and that is not so");
+        Ok(())
+    }
+
+    /// A page's connection ends, after it heard why or not.
+    pub fn ends(&mut self, peer: PeerId, page: u32, over: Option<u8>) -> Result<(), Fault> {
+        let is_fair = self.is_fair;
+        let connection = self.connection(peer)?;
+        let was_told = !connection.has_session || connection.page != page || over.is_some();
+        let is_sent_away =
+            connection.left.is_some_and(|(_, reason)| matches!(reason, Reason::Kicked | Reason::SlowConsumer));
+        promise!(!is_fair || was_told || !is_sent_away, "the page of {peer} ends and does not know why");
+        Ok(())
     }
 
     /// The application asked for a message to be sent. The events of that call have been told already.
@@ -157,18 +192,32 @@ impl Model {
             SendOutcome::TooBig => promise!(bytes > MESSAGE_BYTES_MAX, "TooBig for {bytes} bytes"),
             SendOutcome::Full => {
                 promise!(joined && channel == Channel::Reliable, "Full for {peer}, unreliable or not there");
-                let outstanding = connection.down.outstanding_bytes(ENTRY_BYTES);
+                // A plain page's SCTP says at once what it has had, a page with a session once a second.
+                let unreported = connection.down.unreported_bytes(connection.heard_at, ENTRY_BYTES);
+                let waiting = connection.down.outstanding_bytes(ENTRY_BYTES)
+                    + if connection.has_session { unreported } else { 0 };
                 promise!(
-                    outstanding + bytes + ENTRY_BYTES > QUEUE_BYTES_MAX,
-                    "Full for {peer} with only {outstanding} bytes on the way"
+                    waiting + bytes + ENTRY_BYTES > QUEUE_BYTES_MAX,
+                    "Full for {peer} with only {waiting} bytes on the way"
                 );
+                if connection.is_here() {
+                    connection.slowness.full(now, connection.down.arrived_bytes());
+                }
             }
             SendOutcome::Dropped => {
-                promise!(joined && channel == Channel::Unreliable, "Dropped for {peer}, reliable or not there");
+                let may_drop = match channel {
+                    Channel::Reliable => false,
+                    Channel::Unreliable => true,
+                    Channel::Latest => !connection.has_session,
+                };
+                promise!(joined && may_drop, "Dropped for {peer} on {channel:?}, or it is not there");
             }
             SendOutcome::Sent => {
                 promise!(joined, "Sent to {peer}, which is not there");
                 promise!(bytes <= MESSAGE_BYTES_MAX, "Sent {bytes} bytes");
+                let is_lost = connection.away_since.is_some() && channel == Channel::Unreliable;
+                promise!(!is_lost, "Sent to {peer} on the unreliable channel, and it is away");
+                promise!(channel != Channel::Latest || connection.has_session, "Sent to {peer}, which has no lt");
                 connection.down.sent(now, channel, Print::of(data));
                 // Nothing that was sent since the browser was last heard of can be acknowledged.
                 match channel {
@@ -178,7 +227,9 @@ impl Model {
                         let most = QUEUE_BYTES_MAX + WINDOW_BYTES_MAX + MESSAGE_BYTES_MAX;
                         promise!(waiting <= most, "{waiting} reliable bytes wait for {peer}");
                     }
-                    Channel::Unreliable | Channel::Latest => {
+                    // A newer one takes the place of one that waits.
+                    Channel::Latest => {}
+                    Channel::Unreliable => {
                         // Whatever its size, a message may go when nothing else is on the way.
                         let is_first = connection.unheard_unreliable == 0;
                         connection.unheard_unreliable += bytes;
@@ -210,22 +261,36 @@ impl Model {
         for peer in on_server {
             promise!(self.live.contains_key(peer), "{peer} is still there after it left");
         }
+        let after = self.limits.slow_consumer_after;
         for peer in self.live.keys() {
+            if let Some(connection) = self.connections.get_mut(peer).filter(|c| c.is_here() && c.has_session) {
+                let overdue = connection.slowness.overdue(now, connection.down.arrived_bytes(), after);
+                promise!(overdue.is_none_or(|late| late < SLOW_MAX), "{peer} takes nothing and is kept");
+            }
             let connection = &self.connections[peer];
             promise!(on_server.contains(peer), "{peer} has gone without a word");
             match connection.joined_at {
                 None => promise!(now <= connection.offered_at + OPENING_MAX, "{peer} is kept beyond its opening time"),
-                Some(_) => {
-                    let silent = now - connection.heard_at;
-                    promise!(silent <= SILENCE_MAX, "{peer} is kept though it was silent for {silent:?}");
-                    let ended = connection.page_ended.filter(|end| self.is_fair && end.told_server);
-                    promise!(
-                        ended.is_none_or(|end| now - end.at <= FAREWELL_MAX),
-                        "{peer} is kept though its page said that it closed"
-                    );
-                }
+                Some(_) => self.kept_rightly(now, *peer, connection)?,
             }
         }
+        Ok(())
+    }
+
+    /// A peer that has joined and not left: whether it should have.
+    fn kept_rightly(&self, now: Instant, peer: PeerId, connection: &Connection) -> Result<(), Fault> {
+        if let Some(since) = connection.away_since {
+            promise!(now <= since + self.limits.grace, "{peer} is kept though it has been away for {:?}", now - since);
+            return Ok(());
+        }
+        let silent = now - connection.heard_at;
+        let most = if connection.has_session { presence::silence_max(connection) } else { SILENCE_MAX };
+        promise!(silent <= most, "{peer} is here though it was silent for {silent:?}");
+        let ended = connection.page_ended.filter(|end| self.is_fair && end.told_server);
+        promise!(
+            ended.is_none_or(|end| now - end.at <= FAREWELL_MAX),
+            "{peer} is kept though its page said that it closed"
+        );
         Ok(())
     }
 
@@ -240,27 +305,13 @@ impl Model {
     }
 
     /// What must hold when all is calm: nothing that was promised is still on its way.
-    pub fn settled(&self) -> Result<(), Fault> {
+    pub fn settled(&self, now: Instant) -> Result<(), Fault> {
         for (peer, connection) in self.joined() {
             promise!(connection.page_ended.is_none(), "{peer} is there, but its page ended");
-            let (up, down) = (connection.up.outstanding(), connection.down.outstanding());
+            let (up, down) = (connection.up.stuck(now), connection.down.stuck(now));
             promise!(up == 0, "{up} reliable messages from {peer} never arrived");
             promise!(down == 0, "{down} reliable messages to {peer} never arrived");
         }
         Ok(())
-    }
-}
-
-fn leaving_is_true(connection: &Connection, now: Instant, reason: Reason) -> bool {
-    match reason {
-        Reason::Closed => connection.page_ended.is_some_and(|end| end.told_server),
-        Reason::TimedOut => {
-            now - connection.answered_at >= SILENCE_MIN
-                || connection.rebound_at.is_some_and(|at| now - at <= REBIND_MAX)
-                || connection.is_replaced
-        }
-        Reason::Kicked | Reason::ShutDown => connection.disconnected == Some(reason),
-        // No page here breaks the protocol, and nothing breaks inside.
-        _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::chance::Chance;
-use crate::options::Options;
+use crate::options::{Options, Rate};
 
 /// One direction of one browser's path to the server.
 pub struct Link {
@@ -14,6 +14,8 @@ pub struct Link {
     free_at: Instant,
     last_arrival: Instant,
     cut_until: Instant,
+    /// In the place of what the options say.
+    pub rate: Option<Rate>,
 }
 
 /// One datagram, or one copy of it, on its way to arrive.
@@ -21,6 +23,15 @@ pub struct Arrival {
     pub at: Instant,
     pub bytes: Vec<u8>,
     pub is_corrupt: bool,
+    /// A second copy, or held back: whoever protects against replays may ignore it.
+    is_odd: bool,
+}
+
+impl Arrival {
+    /// Whether it is as it would be on a quiet network.
+    pub fn is_plain(&self) -> bool {
+        !self.is_corrupt && !self.is_odd
+    }
 }
 
 /// What happened to datagrams, counted.
@@ -37,7 +48,7 @@ pub struct Carried {
 
 impl Link {
     pub fn new(chance: Chance, now: Instant) -> Link {
-        Link { chance, is_bad: false, free_at: now, last_arrival: now, cut_until: now }
+        Link { chance, is_bad: false, free_at: now, last_arrival: now, cut_until: now, rate: None }
     }
 
     /// Nothing passes until then.
@@ -47,7 +58,7 @@ impl Link {
 
     pub fn heal(&mut self, now: Instant) {
         self.cut_until = now;
-        self.is_bad = false;
+        (self.is_bad, self.rate) = (false, None);
     }
 
     pub fn is_cut(&self, now: Instant) -> bool {
@@ -70,7 +81,8 @@ impl Link {
             return Vec::new();
         };
         let mut at = sent_at + options.delay + self.chance.up_to(options.jitter);
-        if self.chance.happens(options.reorder) {
+        let is_held_back = self.chance.happens(options.reorder);
+        if is_held_back {
             at += self.chance.up_to(options.reorder_by_max);
             counts.reordered += 1;
         } else {
@@ -82,12 +94,12 @@ impl Link {
         if self.chance.happens(options.duplicate) {
             counts.duplicated += 1;
             let at = at + self.chance.up_to(options.reorder_by_max);
-            arrivals.push(Arrival { at, bytes: bytes.clone(), is_corrupt: false });
+            arrivals.push(Arrival { at, bytes: bytes.clone(), is_corrupt: false, is_odd: true });
         }
         let is_corrupt = self.chance.happens(options.corrupt);
         let bytes = if is_corrupt { self.corrupted(bytes) } else { bytes };
         counts.corrupted += u64::from(is_corrupt);
-        arrivals.push(Arrival { at, bytes, is_corrupt });
+        arrivals.push(Arrival { at, bytes, is_corrupt, is_odd: is_held_back });
         arrivals
     }
 
@@ -104,7 +116,7 @@ impl Link {
 
     /// When the bottleneck has sent it; `None` if its queue is full.
     fn pass_bottleneck(&mut self, options: &Options, now: Instant, bytes: usize) -> Option<Instant> {
-        let Some(rate) = options.rate else { return Some(now) };
+        let Some(rate) = self.rate.or(options.rate) else { return Some(now) };
         let time = |bytes: usize| Duration::from_secs_f64(bytes as f64 / f64::from(rate.bytes_per_second));
         let begins = self.free_at.max(now);
         if begins - now > time(rate.queue_bytes) {

@@ -14,15 +14,28 @@ pub struct RoomPage {
     pub own: Option<u32>,
     pub people: BTreeSet<u32>,
     pointer_seq: u16,
+    /// It may be asked for again: a page that was reloaded has forgotten what it was told.
+    is_reloaded: bool,
+    has_said_hello: bool,
 }
 
 impl RoomPage {
-    pub fn hello() -> (Channel, Data) {
-        (Channel::Reliable, Data::Binary(b"\x01\x02\x03Ada".to_vec()))
+    /// After a reload.
+    pub fn reloaded(&self) -> RoomPage {
+        RoomPage { pointer_seq: self.pointer_seq, is_reloaded: true, ..RoomPage::default() }
+    }
+
+    /// What it says first, once.
+    pub fn hello(&mut self) -> Option<(Channel, Data)> {
+        let is_first = !std::mem::replace(&mut self.has_said_hello, true);
+        is_first.then(|| (Channel::Reliable, Data::Binary(b"\x01\x02\x03Ada".to_vec())))
     }
 
     /// Something that a person does, or now and then nonsense.
     pub fn act(&mut self, chance: &mut Chance) -> (Channel, Data) {
+        if let Some(hello) = self.hello() {
+            return hello;
+        }
         #[derive(Clone, Copy)]
         enum Act {
             Point,
@@ -66,7 +79,8 @@ impl RoomPage {
         let id = |at: usize| bytes.get(at..at + 4).and_then(|id| id.try_into().ok()).map_or(0, u32::from_le_bytes);
         match bytes.first() {
             Some(0x81) => {
-                promise!(self.own.is_none(), "two Welcomes");
+                promise!(self.own.is_none() || self.is_reloaded, "two Welcomes");
+                self.people.clear();
                 self.own = Some(id(2));
                 let mut at = 8;
                 for _ in 0..bytes.get(6..8).map_or(0, |count| u16::from_le_bytes([count[0], count[1]])) {
@@ -75,6 +89,9 @@ impl RoomPage {
                 }
                 promise!(self.people.contains(&id(2)), "a Welcome without the newcomer");
             }
+            // What it was told before it was reloaded, and too many Hellos.
+            Some(0x86) if self.own.is_none() && self.is_reloaded => self.has_said_hello = false,
+            Some(0x82..=0x85) if self.own.is_none() && self.is_reloaded => {}
             Some(0x82) => promise!(self.people.insert(id(1)), "{} joined the room twice", id(1)),
             Some(0x83) => promise!(self.people.remove(&id(1)), "{} left the room twice, or was never in", id(1)),
             Some(0x84 | 0x85) => promise!(self.own.is_some(), "something was said before Welcome"),

@@ -69,7 +69,7 @@ fn live(world: &mut World) -> Result<(), Fault> {
     calm_down(world)?;
     world.run(CALM)?;
     world.audit()?;
-    world.model.settled()?;
+    world.model.settled(world.now)?;
     everyone_knows_everyone(world)?;
     shut_down(world)
 }
@@ -103,6 +103,7 @@ fn everyone_knows_everyone(world: &World) -> Result<(), Fault> {
 }
 
 fn shut_down(world: &mut World) -> Result<(), Fault> {
+    world.is_shut_down = true;
     for peer in world.host.all_peers() {
         world.disconnect(peer, Reason::ShutDown)?;
     }

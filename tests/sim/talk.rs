@@ -7,8 +7,8 @@ use crate::lane::Print;
 use crate::model::Fault;
 use crate::options::Kind;
 use crate::page::PageEvent;
-use crate::room_page::RoomPage;
 use crate::traffic;
+use crate::visitor::Visitor;
 use crate::world::{Item, World};
 
 impl World {
@@ -40,9 +40,23 @@ impl World {
     }
 
     pub fn disconnect(&mut self, peer: PeerId, reason: Reason) -> Result<(), Fault> {
-        self.model.connection(peer)?.disconnected = Some(reason);
+        self.model.connection(peer)?.disconnected = Some((reason, None));
         self.host.disconnect(self.now, peer, reason);
         self.collect()
+    }
+
+    pub fn kick(&mut self, peer: PeerId, text: &str) -> Result<(), Fault> {
+        self.model.connection(peer)?.disconnected = Some((Reason::Kicked, Some(text.to_owned())));
+        self.host.kick(self.now, peer, text);
+        self.collect()
+    }
+
+    /// The page's person begins to act, and things begin to happen to it.
+    pub fn live_on(&mut self, index: usize) {
+        let page = self.visitors[index].pages;
+        let after = self.visitors[index].words.about(self.options.page_message_every);
+        self.plan(self.now + after, Item::Speak { visitor: index, page });
+        self.plan_happening(index);
     }
 
     pub fn speak(&mut self, index: usize, page: u32) -> Result<(), Fault> {
@@ -51,7 +65,8 @@ impl World {
         }
         let visitor = &mut self.visitors[index];
         let after = visitor.words.about(self.options.page_message_every);
-        if !visitor.is_asleep {
+        // A page that has not been answered yet does not know whose words these would be.
+        if !visitor.is_asleep && visitor.peer.is_some() {
             for _ in 0..visitor.words.within(1..=self.options.at_once_max) {
                 let visitor = &mut self.visitors[index];
                 let (channel, data) = match self.options.application {
@@ -92,14 +107,15 @@ impl World {
             }
             PageEvent::Opened => {
                 self.trace.note(self.now, &[9, index as u64], || format!("the page of visitor {index} is open"));
-                if self.options.application == Kind::Room {
-                    let (channel, data) = RoomPage::hello();
+                self.is_back(index);
+                if self.options.application == Kind::Room
+                    && let Some((channel, data)) = self.visitors[index].room.hello()
+                {
                     self.page_sends(index, channel, &data)?;
                 }
-                let page = self.visitors[index].pages;
-                let after = self.visitors[index].words.about(self.options.page_message_every);
-                self.plan(self.now + after, Item::Speak { visitor: index, page });
-                self.plan_happening(index);
+                if !self.visitors[index].is_returning {
+                    self.live_on(index);
+                }
             }
             PageEvent::Message(channel, data) => {
                 let peer = peer.ok_or_else(|| Fault("a page that nobody answered has a message".into()))?;
@@ -108,15 +124,30 @@ impl World {
                 let bytes = data.bytes().len();
                 let words = [10, index as u64, channel as u64, print.hash()];
                 self.trace.note(self.now, &words, || format!("page of {peer} hears {bytes} bytes, {channel:?}"));
-                let heard = self.model.connection(peer)?.down.received(channel, print);
-                heard.map_err(|fault| Fault(format!("to {peer}: {fault}")))?;
+                let heard = self.model.connection(peer)?.down.received(self.now, channel, print);
+                let sent_at = heard.map_err(|fault| Fault(format!("to {peer}: {fault}")))?;
+                if self.options.keeps_delays {
+                    self.coverage.delays.entry((index, channel)).or_default().push(self.now - sent_at);
+                }
                 if self.options.application == Kind::Room {
                     self.visitors[index].room.hear(&data)?;
                 }
             }
+            PageEvent::Beat => self.beat(index)?,
+            PageEvent::Over { why, text } => {
+                let words = [13, index as u64, u64::from(why)];
+                self.trace.note(self.now, &words, || format!("the page of visitor {index} hears {why}: {text}"));
+                self.visitors[index].over = Some(why);
+                let peer = peer.ok_or_else(|| Fault("a page that nobody answered is sent away".into()))?;
+                self.model.over(peer, why, &text)?;
+            }
             PageEvent::Ended => {
                 self.trace.note(self.now, &[11, index as u64], || format!("the page of visitor {index} ended"));
-                self.page_is_over(index, true)?;
+                let Visitor { pages, over, .. } = self.visitors[index];
+                if let Some(peer) = peer {
+                    self.model.ends(peer, pages, over)?;
+                }
+                self.page_is_lost(index)?;
             }
         }
         Ok(())
@@ -137,6 +168,14 @@ impl World {
                 *self.coverage.left.entry(format!("{reason:?}")).or_default() += 1;
                 self.trace.note(self.now, &[6, peer.number(), *reason as u64], || format!("{peer} left: {reason:?}"));
             }
+            Event::Away { peer } => {
+                self.coverage.aways += 1;
+                self.trace.note(self.now, &[14, peer.number()], || format!("{peer} is away"));
+            }
+            Event::Back { peer, .. } => {
+                self.coverage.backs += 1;
+                self.trace.note(self.now, &[15, peer.number()], || format!("{peer} is back"));
+            }
             _ => {}
         }
     }
@@ -144,7 +183,8 @@ impl World {
     pub fn count(&mut self, channel: Channel, data: &Data) {
         match channel {
             Channel::Reliable => self.coverage.reliable += 1,
-            Channel::Unreliable | Channel::Latest => self.coverage.unreliable += 1,
+            Channel::Unreliable => self.coverage.unreliable += 1,
+            Channel::Latest => self.coverage.latest += 1,
         }
         self.coverage.bytes += data.bytes().len() as u64;
     }

@@ -13,7 +13,12 @@ const UNRELIABLE_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// The next message and its channel. Only the server can send empty ones here: str0m, which plays the browser, cannot.
 pub fn message(options: &Options, chance: &mut Chance, smallest: usize) -> (Channel, Data) {
-    let channel = if chance.happens(options.reliable) { Channel::Reliable } else { Channel::Unreliable };
+    let channel = match chance.happens(options.reliable) {
+        true => Channel::Reliable,
+        // No draw where no page has the channel, so that seeds of before mean the same.
+        false if options.latest > 0.0 && chance.happens(options.latest) => Channel::Latest,
+        false => Channel::Unreliable,
+    };
     let most = match channel {
         Channel::Reliable => MESSAGE_BYTES_MAX,
         Channel::Unreliable | Channel::Latest => UNRELIABLE_MESSAGE_BYTES_MAX,

@@ -6,32 +6,41 @@ use std::time::Duration;
 use patchcord::{PeerId, Transmit};
 
 use crate::host::SERVER;
-use crate::model::{Fault, promise};
+use crate::model::{Fault, LAST_WORDS_MAX, promise};
 use crate::network::Arrival;
 use crate::page::{Page, PageEvent};
+use crate::visitor::Visitor;
 use crate::world::{DATAGRAMS_AT_ONCE_MAX, Item, World};
 
 impl World {
+    /// A datagram of `page`, whose peer is `peer` if it has been answered.
     pub fn datagram_to_server(
         &mut self,
         peer: Option<PeerId>,
+        page: u32,
         from: SocketAddr,
-        bytes: &[u8],
-        is_corrupt: bool,
+        arrival: &Arrival,
     ) -> Result<(), Fault> {
         let (mut must_route, mut must_not_route) = (false, false);
         if let Some(peer) = peer {
             let connection = self.model.connection(peer)?;
             let is_at_home = connection.rebound_at.is_none() && !connection.is_replaced;
-            must_route = connection.is_joined() && is_at_home && !is_corrupt;
-            must_not_route = connection.left.is_some() && !connection.is_replaced;
-            if !is_corrupt && !connection.is_replaced && connection.left.is_none() {
-                connection.heard(self.now, bytes);
+            let is_its_own = connection.page == page;
+            must_route = connection.is_here() && is_its_own && is_at_home && !arrival.is_corrupt;
+            let is_gone =
+                connection.left.is_some_and(|(at, _)| !connection.has_session || self.now > at + LAST_WORDS_MAX);
+            must_not_route = is_its_own && (is_gone || connection.away_since.is_some()) && !connection.is_replaced;
+            let is_connected = connection.left.is_none() && connection.away_since.is_none();
+            if is_its_own && is_connected && !arrival.is_corrupt && !connection.is_replaced {
+                connection.heard(self.now, &arrival.bytes, is_at_home && arrival.is_plain());
             }
         }
-        let is_routed = self.host.handle_datagram(self.now, from, bytes);
+        self.model.speaker = Some(page);
+        let is_routed = self.host.handle_datagram(self.now, from, &arrival.bytes);
         promise!(is_routed || !must_route, "a datagram from {from}, the address of {peer:?}, went to nobody");
-        promise!(!is_routed || !must_not_route, "a datagram from {from} went to somebody, but {peer:?} has left");
+        promise!(!is_routed || !must_not_route, "a datagram from {from} went to somebody, but {peer:?} is not there");
+        self.collect()?;
+        self.model.speaker = None;
         self.settle()
     }
 
@@ -40,7 +49,7 @@ impl World {
             return Ok(());
         };
         let visitor = &mut self.visitors[index];
-        if visitor.is_asleep {
+        if visitor.is_asleep || visitor.stranded_page == Some(visitor.pages) {
             return Ok(());
         }
         if let Some(page) = &mut visitor.page {
@@ -78,6 +87,7 @@ impl World {
         }
         while let Some(event) = self.host.events.pop_front() {
             self.note_event(&event);
+            self.note_silence(&event)?;
             self.model.event(self.now, &event)?;
             self.untold.push_back(event);
         }
@@ -91,10 +101,11 @@ impl World {
             self.visitors[index].page = Some(page);
             return Ok(());
         }
-        let events = page.poll(self.now);
+        let events = page.poll(self.now)?;
         self.send_up(index, &mut page);
         let is_over = events.last() == Some(&PageEvent::Ended);
         self.visitors[index].page = Some(page);
+        self.note_token(index);
         for event in events {
             self.page_event(index, event)?;
         }
@@ -114,16 +125,16 @@ impl World {
     pub fn send_up(&mut self, index: usize, page: &mut Page) {
         let is_open = page.is_open();
         let options = if self.is_calm || self.options.spare_opening && !is_open { &self.calm } else { &self.options };
-        let (peer, from) = (self.visitors[index].peer, self.visitors[index].seen_as);
+        let Visitor { peer, pages, seen_as, stranded_page, .. } = self.visitors[index];
         let mut planned = Vec::new();
-        for transmit in page.drain() {
+        for transmit in page.drain().filter(|_| stranded_page != Some(pages)) {
             self.trace.datagram(self.now, index, true, if is_open { transmit.bytes.len() } else { 0 });
             let link = &mut self.visitors[index].up;
             let arrivals = link.carry(options, self.now, transmit.bytes, &mut self.coverage.carried);
             planned.extend(arrivals);
         }
-        for Arrival { at, bytes, is_corrupt } in planned {
-            self.plan(at, Item::Up { peer, from, bytes, is_corrupt });
+        for arrival in planned {
+            self.plan(arrival.at, Item::Up { peer, page: pages, from: seen_as, arrival });
         }
     }
 

@@ -11,6 +11,7 @@ use crate::chance::Chance;
 use crate::coverage::Coverage;
 use crate::host::Host;
 use crate::model::{Fault, Model, promise};
+use crate::network::Arrival;
 use crate::options::Options;
 use crate::trace::Trace;
 use crate::visitor::Visitor;
@@ -26,6 +27,8 @@ const STEPS_AT_ONCE_MAX: u32 = 100_000;
 
 pub struct World {
     pub now: Instant,
+    /// The zero of the server's clock.
+    pub epoch: Instant,
     pub coverage: Coverage,
     pub trace: Trace,
     pub options: Options,
@@ -39,6 +42,10 @@ pub struct World {
     pub untold: VecDeque<Event>,
     /// The weather is over: nothing new begins.
     pub is_calm: bool,
+    /// The server takes no offers any more.
+    pub is_shut_down: bool,
+    /// To whom each token was given.
+    pub owners: BTreeMap<String, PeerId>,
     pub agenda: BTreeMap<(Instant, u64), Item>,
     pub agenda_next: u64,
     pub wakes: BTreeSet<(Instant, usize)>,
@@ -49,13 +56,14 @@ pub struct World {
 /// Something that will happen. `page` counts a visitor's pages.
 pub enum Item {
     Open { visitor: usize },
-    Offer { visitor: usize, page: u32, sdp: String },
+    Offer { visitor: usize, page: u32, body: String },
     Answer { visitor: usize, page: u32, answer: Result<Answer, Refusal> },
-    Up { peer: Option<PeerId>, from: SocketAddr, bytes: Vec<u8>, is_corrupt: bool },
+    Up { peer: Option<PeerId>, page: u32, from: SocketAddr, arrival: Arrival },
     Down { to: SocketAddr, bytes: Vec<u8> },
     Speak { visitor: usize, page: u32 },
     Happen { visitor: usize, page: u32 },
     WakeUp { visitor: usize, page: u32 },
+    ComeBack { visitor: usize, page: u32 },
     Cut { visitor: usize },
     Tick,
     Audit,
@@ -73,6 +81,7 @@ impl World {
         let visitors = (0..options.browsers).map(|index| Visitor::new(seed, index, &options, now)).collect();
         let mut world = World {
             now,
+            epoch: now,
             coverage: Coverage { runs: 1, ..Coverage::default() },
             trace: Trace::new(now, keep_lines),
             host: Host::new(options.limits, key, now),
@@ -81,6 +90,8 @@ impl World {
             application: Application::new(options.application, seed, now),
             untold: VecDeque::new(),
             is_calm: false,
+            is_shut_down: false,
+            owners: BTreeMap::new(),
             agenda: BTreeMap::new(),
             agenda_next: 0,
             wakes: BTreeSet::new(),
@@ -147,9 +158,9 @@ impl World {
     pub fn take(&mut self, item: Item) -> Result<(), Fault> {
         match item {
             Item::Open { visitor } => self.open_page(visitor),
-            Item::Offer { visitor, page, sdp } => self.offer_arrives(visitor, page, &sdp),
+            Item::Offer { visitor, page, body } => self.offer_arrives(visitor, page, &body),
             Item::Answer { visitor, page, answer } => self.answer_arrives(visitor, page, answer),
-            Item::Up { peer, from, bytes, is_corrupt } => self.datagram_to_server(peer, from, &bytes, is_corrupt),
+            Item::Up { peer, page, from, arrival } => self.datagram_to_server(peer, page, from, &arrival),
             Item::Down { to, bytes } => self.datagram_to_page(to, bytes),
             Item::Speak { visitor, page } => self.speak(visitor, page),
             Item::Happen { visitor, page } if self.is_current(visitor, page) && !self.is_calm => self.happen(visitor),
@@ -161,6 +172,7 @@ impl World {
                 }
                 Ok(())
             }
+            Item::ComeBack { visitor, page } => self.come_back(visitor, page),
             Item::Cut { visitor } => {
                 if !self.is_calm {
                     let until = self.now + self.visitors[visitor].life.up_to(self.options.cut_max);
