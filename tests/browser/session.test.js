@@ -144,13 +144,13 @@ for (const engine of engines()) {
       assert.ok(texts.includes('after'));
     });
 
-    test('a copied tab is somebody else', async () => {
+    test('a second tab is somebody else', async () => {
       await openPage();
-      const copy = await browser.newPage();
-      await copy.goto(new URL('patchcord.d.ts', server.url).href);
-      assert.equal(await copy.evaluate(connectInPage), false);
+      const other = await browser.newPage();
+      await other.goto(new URL('patchcord.d.ts', server.url).href);
+      assert.equal(await other.evaluate(connectInPage), false);
       assert.equal(await page.evaluate(() => globalThis.session.connection.state), 'open');
-      await copy.close();
+      await other.close();
     });
 
     test('who is sent away reads why, and does not come back', async () => {
