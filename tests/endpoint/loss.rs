@@ -160,7 +160,7 @@ fn delays_ms(lan: &mut Lan, id: BrowserId, label: &str, sent_at: &[Instant]) -> 
 }
 
 /// The nearest rank.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
 }

@@ -3,6 +3,7 @@
 mod browser;
 mod lan;
 mod loss;
+mod plain;
 mod session;
 
 use std::net::SocketAddr;
