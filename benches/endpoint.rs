@@ -47,7 +47,7 @@ fn main() {
     // `cargo test` runs this too, to see that it still works.
     let rounds = if has("--bench") { 600 } else { 2 };
     for (peers, message_bytes) in [(1, 64), (200, 64), (1, 1000)] {
-        let case = Case { peers, rounds: rounds / peers.min(20), message_bytes };
+        let case = Case { peers, rounds: (rounds / peers.min(20)).max(2), message_bytes };
         if has("--count") {
             count(&case);
         } else {

@@ -45,7 +45,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
 
 fn run(peers: usize, options: &Options) -> io::Result<Figures> {
     let program = env!("CARGO_BIN_EXE_patchcord");
-    let most = ["--bind", "127.0.0.1", "--port", "0", "--max-peers", "4096", "--max-peers-per-address", "4096"];
+    let most = ["--bind", "127.0.0.1", "--port", "0", "--max-peers", "2000", "--max-peers-per-address", "2000"];
     let process = Process::run(program, &most)?;
     let mut clients = clients::connect(Kind::Ours, process.address, peers)?;
     for client in 0..peers {
