@@ -11,12 +11,9 @@ use std::{fs, io};
 pub const SERVER_CORE: usize = 0;
 pub const LOAD_CORE: usize = 1;
 
-/// Keeps the calling thread, and those that it starts, on one core. Without a second core it changes nothing.
+/// Keeps the calling thread, and those that it starts, on one core; where the machine has no such core, it changes nothing.
 pub fn pin(core: usize) {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    if cores.len() > LOAD_CORE {
-        core_affinity::set_for_current(cores[core]);
-    }
+    core_affinity::set_for_current(core_affinity::CoreId { id: core });
 }
 
 /// A running server. Its standard input is kept open: it ends when that closes, so it does not outlive the load.

@@ -71,7 +71,7 @@ fn run(kind: Kind, options: &Options) -> io::Result<Figures> {
         while under_way.len() < UNDER_WAY_MAX && clients.send(0, Channel::Reliable, &message) {
             under_way.push_back(Instant::now());
         }
-        clients.poll(end, &mut |_, message| {
+        clients.poll(if steady.is_none() { warm } else { end }, &mut |_, message| {
             bytes += message.len();
             if let Some(sent_at) = under_way.pop_front() {
                 note(&mut round_trip, sent_at.elapsed());
