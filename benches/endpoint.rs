@@ -135,7 +135,6 @@ fn turn(endpoint: &mut Endpoint, now: Instant, datagrams: &[Transmit]) -> Vec<Tr
     let mut out = Vec::new();
     for Transmit { from, to, bytes } in datagrams {
         endpoint.handle_datagram(now, *from, *to, bytes);
-        out.extend(std::iter::from_fn(|| endpoint.poll_transmit()));
     }
     endpoint.handle_timeout(now);
     while let Some(event) = endpoint.poll_event() {

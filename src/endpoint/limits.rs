@@ -108,6 +108,13 @@ pub(super) const UNRELIABLE_WAITING_BYTES_MAX: usize = 4 * 1024;
 /// A deadline that the transport asks for again at once would make the caller spin; it waits this long at least.
 pub(super) const WAKE_AGAIN_MIN: Duration = Duration::from_millis(1);
 
+/// Datagrams that an open peer's transport takes before it is drained. dimpl drops what comes after the 30th.
+pub(super) const FED_MAX: usize = 16;
+
+/// How far the transport's clock may be behind when a message is sent. It runs all of its timers to learn the time, and none
+/// of them is as short.
+pub(super) const RTC_STEP: Duration = Duration::from_millis(1);
+
 /// Steps of one drain of an `Rtc`. The largest honest one, 256 KiB of fragments, takes a few hundred.
 pub(super) const DRAIN_STEPS_MAX: usize = 100_000;
 

@@ -13,6 +13,10 @@ const FIRST_BEATS: u32 = 5;
 /// Between the first Beats.
 const FIRST_EVERY: Duration = Duration::from_millis(100);
 
+/// Beats of a second leave at multiples of this on the endpoint's clock: 200 quiet peers then wake the server 20 times a
+/// second rather than 200.
+const GRID: Duration = Duration::from_millis(50);
+
 /// Beats among which the smallest round trip counts.
 const ROUND_TRIPS: usize = 16;
 
@@ -59,6 +63,7 @@ pub(super) enum Due {
 
 #[derive(Debug)]
 pub(super) struct Liveness {
+    epoch: Instant,
     is_hidden: bool,
     /// Beats so far; also the number of the next.
     beats: u32,
@@ -71,9 +76,10 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    /// The first Beat is due at once.
-    pub(super) fn new(now: Instant) -> Liveness {
+    /// The first Beat is due at once. `epoch` is the zero of the endpoint's clock.
+    pub(super) fn new(now: Instant, epoch: Instant) -> Liveness {
         Liveness {
+            epoch,
             is_hidden: false,
             beats: 0,
             last_beat_at: now,
@@ -144,9 +150,15 @@ impl Liveness {
         match self.beats {
             0 => self.last_beat_at,
             1..FIRST_BEATS => self.last_beat_at + FIRST_EVERY,
-            _ if self.is_answered => asked_at + every,
+            _ if self.is_answered => self.on_the_grid(asked_at + every),
             _ => (asked_at + unanswered).max(self.last_beat_at + again),
         }
+    }
+
+    /// The last such time that is not after this one.
+    fn on_the_grid(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.epoch);
+        at - Duration::from_nanos((since.as_nanos() % GRID.as_nanos()) as u64)
     }
 
     fn patience(&self) -> Patience {
@@ -163,7 +175,7 @@ mod tests {
     /// The times of the Beats to a page that answered at once until `heard` after the start, and of its end, in milliseconds.
     fn beats(is_hidden: bool, heard: Duration) -> (Vec<u128>, u128) {
         let start = Instant::now();
-        let mut liveness = Liveness::new(start);
+        let mut liveness = Liveness::new(start, start);
         liveness.set_hidden(is_hidden);
         let (mut now, mut heard_at, mut beats) = (start, start, Vec::new());
         loop {
@@ -191,6 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn quiet_pages_are_asked_together() {
+        let epoch = Instant::now();
+        for begun in [0, 1, 49, 50, 730] {
+            let start = epoch + begun * MS;
+            let mut liveness = Liveness::new(start, epoch);
+            for _ in 0..FIRST_BEATS {
+                let seq = liveness.beat(start);
+                liveness.echo(start, seq);
+            }
+            let next = liveness.deadline(start);
+            assert!(next > start + 950 * MS && next <= start + 1000 * MS);
+            assert_eq!((next - epoch).as_nanos() % GRID.as_nanos(), 0);
+        }
+    }
+
+    #[test]
     fn a_hidden_page_has_longer() {
         let (sent, lost) = beats(true, 10_400 * MS);
         assert_eq!(lost, 10_400 + 4800);
@@ -201,7 +229,7 @@ mod tests {
     #[test]
     fn a_page_that_is_heard_and_does_not_answer_is_asked_until_it_does() {
         let start = Instant::now();
-        let mut liveness = Liveness::new(start);
+        let mut liveness = Liveness::new(start, start);
         for _ in 0..FIRST_BEATS {
             let seq = liveness.beat(start);
             liveness.echo(start, seq);
@@ -225,7 +253,7 @@ mod tests {
     #[test]
     fn the_smallest_round_trip_of_the_last_sixteen() {
         let start = Instant::now();
-        let mut liveness = Liveness::new(start);
+        let mut liveness = Liveness::new(start, start);
         assert_eq!(liveness.round_trip(), None);
         let first = liveness.beat(start);
         liveness.echo(start + 2 * MS, first);

@@ -80,9 +80,10 @@ pub struct Stats {
 /// Every peer behind one UDP port.
 ///
 /// Drive it in one shape, with times that never go back: one input (`handle_offer`, `handle_datagram`,
-/// `handle_timeout`) or one command (`send`, `disconnect`), then [`poll_transmit`](Endpoint::poll_transmit) and
-/// [`poll_event`](Endpoint::poll_event) until both are `None`, then wait until the next input or until
-/// [`poll_timeout`](Endpoint::poll_timeout). What is polled stays queued until it is taken, so a caller that stops
+/// `handle_timeout`) or one command (`send`, `disconnect`), then [`poll_event`](Endpoint::poll_event) and
+/// [`poll_transmit`](Endpoint::poll_transmit) until both are `None`, then wait until the next input or until
+/// [`poll_timeout`](Endpoint::poll_timeout). Datagrams that were waiting together may be given together, and an event may
+/// be answered before the next is polled; both save work. What is polled stays queued until it is taken, so a caller that stops
 /// polling while it goes on feeding grows the queues.
 ///
 /// Nothing here blocks, and nothing that a peer sends makes it panic or grow past [`Limits`] and the bounds in
@@ -98,6 +99,8 @@ pub struct Endpoint {
     roster: Roster,
     routes: Routes,
     deadlines: Deadlines,
+    /// Connections that have taken datagrams and were not drained.
+    unfinished: VecDeque<ConnectionId>,
     out: Outbox,
     stats: Stats,
 }
@@ -125,6 +128,7 @@ impl Endpoint {
             roster: Roster::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
+            unfinished: VecDeque::new(),
             out: Outbox::default(),
             stats: Stats::default(),
         }
@@ -177,9 +181,10 @@ impl Endpoint {
             epoch: self.epoch,
             slow_consumer_after: self.limits.slow_consumer_after,
         };
-        let connection = Connection::new(id, accepted, now);
+        let mut connection = Connection::new(id, accepted, now);
         self.routes.add_ufrag(ufrag, id);
-        self.deadlines.set(Whose::Connection(id), None, connection.deadline());
+        let [before, after] = connection.reschedule(false);
+        self.deadlines.set(Whose::Connection(id), before, after);
         self.connections.insert(id, connection);
         self.with_connection(id, |connection, out| connection.handle_timeout(now, out));
         let session = offer.session().map(|_| SessionAnswer { resumed, received });
@@ -238,11 +243,13 @@ impl Endpoint {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        while self.out.transmits.is_empty() && self.out.events.is_empty() && self.go_on() {}
         self.out.transmits.pop_front()
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
+        while self.out.events.is_empty() && self.go_on() {}
         self.out.events.pop_front()
     }
 
@@ -256,6 +263,17 @@ impl Endpoint {
         self.stats
     }
 
+    /// Drains the next connection that was left unfinished, up to its next event; whether there was one.
+    fn go_on(&mut self) -> bool {
+        let Some(id) = self.unfinished.front().copied() else { return false };
+        if self.connections.get(&id).is_some_and(|connection| !connection.is_at_rest()) {
+            self.with_connection(id, Connection::drain_to_event);
+        } else {
+            self.unfinished.pop_front();
+        }
+        true
+    }
+
     /// One mutation of one connection, with everything that follows from it: its deadline, its opening, its end.
     fn with_connection(
         &mut self,
@@ -263,17 +281,18 @@ impl Endpoint {
         mutate: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), Ended>,
     ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let deadline_before = connection.deadline();
         let out = &mut self.out;
         // A bug in one peer's transport must not end the others. What it leaves half done is dropped with the peer.
         let result = catch_unwind(AssertUnwindSafe(|| mutate(connection, out))).unwrap_or_else(|_| {
             self.stats.panics += 1;
             Err(Ended::over(Reason::Failed))
         });
-        let deadline = if result.is_ok() { connection.deadline() } else { None };
         let is_ready = result.is_ok() && connection.is_ready();
         let clock = connection.clock();
-        self.deadlines.set(Whose::Connection(id), deadline_before, deadline);
+        if connection.is_at_rest() || result.is_err() {
+            let [before, after] = connection.reschedule(result.is_err());
+            self.deadlines.set(Whose::Connection(id), before, after);
+        }
         match result {
             Ok(()) if is_ready => self.open(id),
             Ok(()) => {}

@@ -19,6 +19,11 @@ impl Endpoint {
             return;
         };
         self.with_connection(id, |connection, out| connection.handle_datagram(now, datagram, out));
+        if self.connections.get(&id).is_some_and(|connection| !connection.is_at_rest())
+            && self.unfinished.back() != Some(&id)
+        {
+            self.unfinished.push_back(id);
+        }
         self.settle_claim(now, id, datagram);
     }
 

@@ -139,6 +139,8 @@ impl Server {
                 }
                 return Ok(Some(event));
             }
+            // What was left over when there was nothing more to hear of.
+            self.transmit();
             let woken = self.turn(now, if is_due { Some(now) } else { deadline })?;
             if woken {
                 return Ok(None);
@@ -252,7 +254,6 @@ impl Server {
             let port = &mut self.ports[i];
             if port.is_readable() {
                 port.receive(&mut self.buffers, |from, to, datagram| endpoint.handle_datagram(now, from, to, datagram));
-                self.transmit();
             }
         }
         self.endpoint.handle_timeout(Instant::now());

@@ -118,10 +118,10 @@ impl Lan {
 
     /// Takes what everyone has to say: datagrams onto the wire, events into `events`.
     pub fn collect(&mut self) {
-        let mut sent: Vec<Transmit> = std::iter::from_fn(|| self.endpoint.poll_transmit()).collect();
         while let Some(event) = self.endpoint.poll_event() {
             self.events.push(event);
         }
+        let mut sent: Vec<Transmit> = std::iter::from_fn(|| self.endpoint.poll_transmit()).collect();
         for browser in &mut self.browsers {
             sent.extend(browser.drain());
         }

@@ -1,5 +1,6 @@
 //! The endpoint against in-process browsers on virtual time: no socket, no sleep, and no clock but the first reading.
 
+mod batch;
 mod browser;
 mod lan;
 mod loss;

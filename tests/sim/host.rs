@@ -87,10 +87,6 @@ impl Host {
         let counted = allocation_counter::measure(|| {
             result = Some(act(endpoint));
             // What is polled was the endpoint's until here; the queues it goes to are not.
-            while let Some(transmit) = endpoint.poll_transmit() {
-                taken += transmit.bytes.capacity();
-                allocation_counter::opt_out(|| transmits.push_back(transmit));
-            }
             while let Some(event) = endpoint.poll_event() {
                 taken += match &event {
                     Event::Message { data: Data::Text(text), .. } => text.capacity(),
@@ -98,6 +94,10 @@ impl Host {
                     _ => 0,
                 };
                 allocation_counter::opt_out(|| events.push_back(event));
+            }
+            while let Some(transmit) = endpoint.poll_transmit() {
+                taken += transmit.bytes.capacity();
+                allocation_counter::opt_out(|| transmits.push_back(transmit));
             }
         });
         self.held_bytes += counted.bytes_current - taken as i64;

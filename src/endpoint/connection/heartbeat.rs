@@ -121,7 +121,10 @@ impl Connection {
                 open.note_room();
                 Ok(())
             }
-            (Some(FromPage::Bye), ..) => Err(Ended::over(Reason::Closed)),
+            (Some(FromPage::Bye), ..) => {
+                self.has_heard_bye = true;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

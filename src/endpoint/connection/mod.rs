@@ -4,25 +4,27 @@
 mod arriving;
 mod heartbeat;
 mod sending;
+mod transport;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use str0m::channel::ChannelId;
-use str0m::{IceConnectionState, Input, Output, Rtc};
+use str0m::{IceConnectionState, Input, Rtc};
 
 use super::channel::{DataChannel, PerChannel};
 use super::datagram::Datagram;
 use super::ice_memory::IceMemory;
 use super::id::ConnectionId;
 use super::latest::Newest;
-use super::limits::{DRAIN_STEPS_MAX, SOURCES_MAX, WAKE_AGAIN_MIN};
+use super::limits::{FED_MAX, SOURCES_MAX, WAKE_AGAIN_MIN};
+use super::liveness::Liveness;
 use super::opening::{Claim, Opening};
 use super::route::Kind;
 use super::sctp::{EmptyMark, SharedWire};
 use super::session::Session;
-use super::{Event, Outbox, Reason, Transmit, Why};
+use super::{Event, Outbox, Reason, Why};
 use heartbeat::Farewell;
 use sending::Open;
 
@@ -64,9 +66,17 @@ pub(super) struct Connection {
     ice_memory: IceMemory,
     /// Of the messages of `lt`.
     newest: Newest,
-    /// The last time that `rtc` was given.
     clock: Instant,
+    /// The last time that `rtc` was given; at most [`RTC_STEP`] behind the clock.
+    rtc_clock: Instant,
     wake_at: Option<Instant>,
+    /// Whether `rtc` has nothing more to give, and the datagrams that it was fed since it had not.
+    is_at_rest: bool,
+    fed: usize,
+    /// Its page has said that it closes.
+    has_heard_bye: bool,
+    /// The deadline that the endpoint knows of.
+    scheduled: Option<(Instant, Why)>,
 }
 
 enum Phase {
@@ -119,7 +129,12 @@ impl Connection {
             ice_memory: IceMemory::default(),
             newest: Newest::default(),
             clock: now,
+            rtc_clock: now,
             wake_at: Some(now),
+            is_at_rest: true,
+            fed: 0,
+            has_heard_bye: false,
+            scheduled: None,
         }
     }
 
@@ -138,7 +153,8 @@ impl Connection {
 
     /// Becomes a peer's: `joined` is the event that says so.
     pub(super) fn open(&mut self, session: Session, joined: Event, out: &mut Outbox) -> Result<(), Ended> {
-        let open = Open::new(session, self.channels[DataChannel::Control].map(|_| self.clock));
+        let liveness = self.channels[DataChannel::Control].map(|_| Liveness::new(self.clock, self.epoch));
+        let open = Open::new(session, liveness);
         let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Open(open)) else { return Ok(()) };
         out.events.push_back(joined);
         for (channel, data) in opening.early_messages {
@@ -210,8 +226,14 @@ impl Connection {
         self.sources.retain(|known| *known != source);
     }
 
+    /// What the endpoint knew as its deadline, and shall know from now on. One that is over has none.
+    pub(super) fn reschedule(&mut self, is_over: bool) -> [Option<(Instant, Why)>; 2] {
+        let after = if is_over { None } else { self.deadline() };
+        [std::mem::replace(&mut self.scheduled, after), after]
+    }
+
     /// When to call [`Connection::handle_timeout`], and what for.
-    pub(super) fn deadline(&self) -> Option<(Instant, Why)> {
+    fn deadline(&self) -> Option<(Instant, Why)> {
         let transport = self.wake_at.map(|at| (at, Why::Transport));
         let (probe, heard_at) = {
             let wire = self.wire.lock();
@@ -238,6 +260,8 @@ impl Connection {
         receive.is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
 
+    /// Takes a datagram. What comes of one to an open peer is there when it is [drained](Connection::drain_to_event), so that a
+    /// batch costs one drain.
     pub(super) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -252,6 +276,9 @@ impl Connection {
             return Ok(());
         }
         self.feed(now, datagram);
+        if self.is_open() && self.fed < FED_MAX && Kind::of(datagram.bytes) == Kind::Dtls {
+            return Ok(());
+        }
         self.drain(out)
     }
 
@@ -261,13 +288,17 @@ impl Connection {
         {
             return Err(Ended::over(Reason::TimedOut));
         }
+        if !self.is_at_rest {
+            // What has come may be what the deadline was for.
+            self.drain(out)?;
+        }
         self.clock = self.clock.max(now);
         {
             let mut wire = self.wire.lock();
             wire.set_now(self.clock);
             wire.handle_timeout();
         }
-        self.rtc.handle_input(Input::Timeout(self.clock)).map_err(|error| self.failed(&error))?;
+        self.pass_time()?;
         self.keep_alive()?;
         self.drain(out)?;
         if self.wake_at.is_some_and(|at| at <= now) {
@@ -281,68 +312,6 @@ impl Connection {
         // Whatever fails here, the connection is removed all the same.
         if self.advance(now).is_ok() && self.rtc.close().is_ok() {
             let _ = self.drain(out);
-        }
-    }
-
-    fn feed(&mut self, now: Instant, datagram: Datagram<'_>) {
-        let Some(receive) = datagram.receive() else { return };
-        if !self.ice_memory.admits(datagram) {
-            return;
-        }
-        self.clock = self.clock.max(now);
-        self.wire.lock().set_now(self.clock);
-        // Anyone can forge a datagram's source. One that DTLS or ICE refuses must not end the peer: if it did end the
-        // `Rtc`, the drain that follows finds out.
-        if let Err(error) = self.rtc.handle_input(Input::Receive(self.clock, receive)) {
-            tracing::debug!(connection = %self.id, %error, "datagram refused");
-        }
-    }
-
-    fn advance(&mut self, now: Instant) -> Result<(), Ended> {
-        if now > self.clock {
-            self.clock = now;
-            self.wire.lock().set_now(self.clock);
-            self.rtc.handle_input(Input::Timeout(self.clock)).map_err(|error| self.failed(&error))?;
-        }
-        Ok(())
-    }
-
-    /// Takes everything that `rtc` has to give, and feeds it what was held back for it, until it only waits.
-    fn drain(&mut self, out: &mut Outbox) -> Result<(), Ended> {
-        for _ in 0..DRAIN_STEPS_MAX {
-            match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => out.transmits.push_back(Transmit {
-                    from: transmit.source,
-                    to: transmit.destination,
-                    bytes: transmit.contents.into(),
-                }),
-                Ok(Output::Event(event)) => self.handle_event(event, out)?,
-                Ok(Output::Timeout(at)) => {
-                    if !self.rtc.is_alive() {
-                        return Err(Ended::lost(Reason::Closed));
-                    }
-                    self.wake_at = Some(at);
-                    if !self.feed_held()? {
-                        return Ok(());
-                    }
-                }
-                Err(error) => return Err(self.failed(&error)),
-            }
-        }
-        tracing::error!(connection = %self.id, "the transport does not come to rest");
-        Err(Ended::over(Reason::Failed))
-    }
-
-    /// One datagram or message that can go on now; whether there was one.
-    fn feed_held(&mut self) -> Result<bool, Ended> {
-        match &mut self.phase {
-            Phase::Opening(opening) if opening.ice_connected => {
-                let Some((from, to, bytes)) = opening.early_datagrams.pop_front() else { return Ok(false) };
-                self.feed(self.clock, Datagram { from, to, bytes: &bytes });
-                Ok(true)
-            }
-            Phase::Open(_) => self.send_waiting(),
-            Phase::Opening(_) | Phase::Farewell(_) => Ok(false),
         }
     }
 

@@ -26,9 +26,8 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// `heartbeat_from` is now, for a page that speaks on `ctl`.
-    pub(super) fn new(session: Session, heartbeat_from: Option<Instant>) -> Open {
-        Open { session, liveness: heartbeat_from.map(Liveness::new), unreported_bytes: 0, full: None, latest_seq: 0 }
+    pub(super) fn new(session: Session, liveness: Option<Liveness>) -> Open {
+        Open { session, liveness, unreported_bytes: 0, full: None, latest_seq: 0 }
     }
 
     pub(super) fn deadline(&self, heard_at: Instant, slow_consumer_after: Duration) -> Option<(Instant, Why)> {

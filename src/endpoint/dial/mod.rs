@@ -1,6 +1,7 @@
 //! The page's side of a connection, for native clients, sans-IO: the offer, the same four channels, and the answers that a
 //! page with a session gives (docs/PROTOCOL.md).
 
+mod news;
 mod sending;
 mod session;
 
@@ -16,11 +17,12 @@ use super::channel::{DataChannel, PerChannel};
 use super::datagram::Datagram;
 use super::identity::Identity;
 use super::latest::{self, Newest};
-use super::limits::{DRAIN_STEPS_MAX, EARLY_MESSAGE_BYTES_MAX, OPENING_MAX, WAKE_AGAIN_MIN};
+use super::limits::{DRAIN_STEPS_MAX, EARLY_MESSAGE_BYTES_MAX, FED_MAX, OPENING_MAX, WAKE_AGAIN_MIN};
 use super::reliable_log::ReliableLog;
 use super::sctp::{EmptyMark, SharedWire};
 use super::{Channel, Data, Reason, Transmit};
 use crate::signal::Answer;
+pub(crate) use news::{News, Parted};
 use session::Heard;
 
 /// Datagrams that leave in one drain while the connection opens. A flight is three; beyond it dimpl 0.9 is repeating an
@@ -73,6 +75,8 @@ impl Dialler {
             newest: Newest::default(),
             clock: now,
             wake_at: None,
+            fed: 0,
+            parting: None,
             out: VecDeque::new(),
             news: VecDeque::new(),
         };
@@ -112,6 +116,10 @@ pub(crate) struct Dial {
     /// The last time that `rtc` was given.
     clock: Instant,
     wake_at: Option<Instant>,
+    /// Datagrams that `rtc` has taken since it was last drained.
+    fed: usize,
+    /// Why the server ends it, when all that came before has been told.
+    parting: Option<Parted>,
     out: VecDeque<Transmit>,
     news: VecDeque<News>,
 }
@@ -128,28 +136,6 @@ struct Opening {
     pending: Option<SdpPendingOffer>,
     /// Messages that overtook the acknowledgement of a channel.
     early: Vec<(Channel, Data)>,
-}
-
-/// What a connection tells its owner: `Opened`, any number of `Message`, `Parted` last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum News {
-    Opened,
-    Message { channel: Channel, data: Data },
-    Parted(Parted),
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parted {
-    pub(crate) reason: Reason,
-    /// What the server said to it.
-    pub(crate) words: String,
-}
-
-impl From<Reason> for Parted {
-    fn from(reason: Reason) -> Parted {
-        Parted { reason, words: String::new() }
-    }
 }
 
 impl Dial {
@@ -173,21 +159,26 @@ impl Dial {
         self.turn(now, |dial| dial.advance(now));
     }
 
-    /// Takes one datagram.
+    /// Takes one datagram. What comes of it is there when it is polled for, so that a batch costs one drain.
     pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let datagram = Datagram { from, to: self.local, bytes };
-        self.turn(now, |dial| {
-            let Some(receive) = datagram.receive() else { return Ok(()) };
-            // What is forged or broken must not end the connection; what has ended it, the drain finds.
-            if let Err(error) = dial.rtc.handle_input(Input::Receive(dial.clock, receive)) {
-                tracing::debug!(%error, "datagram refused");
-            }
-            Ok(())
-        });
+        let Some(receive) = datagram.receive().filter(|_| !matches!(self.phase, Phase::Over)) else { return };
+        self.clock = self.clock.max(now);
+        self.wire.lock().set_now(self.clock);
+        // What is forged or broken must not end the connection; what has ended it, the drain finds.
+        if let Err(error) = self.rtc.handle_input(Input::Receive(self.clock, receive)) {
+            tracing::debug!(%error, "datagram refused");
+        }
+        self.fed += 1;
+        if !self.is_open() || self.fed >= FED_MAX {
+            self.come_to_rest();
+        }
     }
 
     /// Does what [`deadline`](Dial::deadline) was for.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        // What has come may be what the deadline was for.
+        self.come_to_rest();
         self.turn(now, |dial| {
             if matches!(&dial.phase, Phase::Opening(opening) if opening.until <= now) || dial.is_lost(now) {
                 return Err(Reason::TimedOut.into());
@@ -213,10 +204,12 @@ impl Dial {
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.come_to_rest();
         self.out.pop_front()
     }
 
     pub(crate) fn poll_news(&mut self) -> Option<News> {
+        self.come_to_rest();
         self.news.pop_front()
     }
 
@@ -246,6 +239,12 @@ impl Dial {
         }
     }
 
+    fn come_to_rest(&mut self) {
+        if self.fed > 0 && !matches!(self.phase, Phase::Over) {
+            self.turn(self.clock, |_| Ok(()));
+        }
+    }
+
     fn finish(&mut self, parted: Parted) {
         self.phase = Phase::Over;
         self.news.push_back(News::Parted(parted));
@@ -263,6 +262,7 @@ impl Dial {
         if matches!(&self.phase, Phase::Opening(opening) if opening.pending.is_some()) {
             return Ok(());
         }
+        self.fed = 0;
         let mut datagrams = 0;
         for _ in 0..DRAIN_STEPS_MAX {
             match self.rtc.poll_output() {
@@ -281,9 +281,16 @@ impl Dial {
                         return Err(Reason::Closed.into());
                     }
                     self.wake_at = Some(at);
-                    if !self.send_waiting()? {
+                    if self.send_waiting()? {
+                        continue;
+                    }
+                    if let Some(parted) = self.parting.take() {
+                        return Err(parted);
+                    }
+                    if !self.wire.lock().let_end() {
                         return Ok(());
                     }
+                    self.advance(self.clock)?;
                 }
                 Err(error) => return Err(failed(&error)),
             }

@@ -41,7 +41,8 @@ impl Dial {
                     Over::ShutDown => Reason::ShutDown,
                     Over::Anew => Reason::Closed,
                 };
-                Err(Parted { reason, words: text.to_owned() })
+                self.parting = Some(Parted { reason, words: text.to_owned() });
+                Ok(())
             }
             None => Ok(()),
         }

@@ -42,10 +42,10 @@ impl Pair {
 
     fn collect(&mut self) {
         let arrives = self.now + DELAY;
+        self.events.extend(std::iter::from_fn(|| self.endpoint.poll_event()));
         while let Some(transmit) = self.endpoint.poll_transmit().or_else(|| self.dial.poll_transmit()) {
             self.on_the_way.push_back((arrives, transmit));
         }
-        self.events.extend(std::iter::from_fn(|| self.endpoint.poll_event()));
         self.news.extend(std::iter::from_fn(|| self.dial.poll_news()));
     }
 

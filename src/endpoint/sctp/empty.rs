@@ -28,16 +28,17 @@ impl EmptyMark {
         &self.0
     }
 
+    /// Whether a chunk carries the mark.
+    pub(super) fn marks(&self, data: &Data<'_>) -> bool {
+        matches!(data.ppid, STRING | BINARY) && data.payload == self.0
+    }
+
     /// The chunk in the RFC's form if it carries the mark; else as it is.
     pub(super) fn turn<'a>(&self, chunk: &'a [u8]) -> Cow<'a, [u8]> {
-        match Data::read(chunk) {
-            Some(Data { payload, ppid: STRING, .. }) if payload == self.0 => {
-                data_with(chunk, STRING_EMPTY, &[0]).into()
-            }
-            Some(Data { payload, ppid: BINARY, .. }) if payload == self.0 => {
-                data_with(chunk, BINARY_EMPTY, &[0]).into()
-            }
-            _ => chunk.into(),
+        match Data::read(chunk).filter(|data| self.marks(data)) {
+            Some(Data { ppid: STRING, .. }) => data_with(chunk, STRING_EMPTY, &[0]).into(),
+            Some(_) => data_with(chunk, BINARY_EMPTY, &[0]).into(),
+            None => chunk.into(),
         }
     }
 }

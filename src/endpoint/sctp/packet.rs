@@ -12,6 +12,7 @@ const SACK_HEADER_BYTES: usize = 16;
 const DATA: u8 = 0;
 const INIT: u8 = 1;
 const SACK: u8 = 3;
+const ABORT: u8 = 6;
 const COOKIE_ECHO: u8 = 10;
 const COOKIE_ACK: u8 = 11;
 const FORWARD_TSN: u8 = 192;
@@ -53,6 +54,11 @@ pub(super) fn chunks(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Whether this chunk begins an association.
 pub(super) fn is_init(chunk: &[u8]) -> bool {
     chunk[0] == INIT
+}
+
+/// Whether this chunk ends an association at once.
+pub(super) fn is_abort(chunk: &[u8]) -> bool {
+    chunk[0] == ABORT
 }
 
 /// Whether whoever sends this chunk takes the association for begun (RFC 9260, section 5.1).

@@ -12,7 +12,8 @@ use str0m::crypto::dtls::{
 use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
 use super::empty::EmptyMark;
-use super::packet::{Data, Sack, chunks, data_with_immediate_sack, is_cookie, is_init, packet};
+use super::last_words::End;
+use super::packet::{Data, Sack, chunks, data_with_immediate_sack, is_abort, is_cookie, is_init, packet};
 use super::wire::{Leaving, Wire};
 use crate::endpoint::limits::STREAM_IDS_MAX;
 
@@ -23,6 +24,9 @@ const FLIGHT_START_RTO: Duration = Duration::from_millis(100);
 /// 100 ms doubled six times passes the 10 s that a peer has to open.
 const FLIGHT_RETRIES: usize = 6;
 
+/// A packet of ours up to this many bytes has room for an acknowledgement beside its data.
+const RIDDEN_BYTES_MAX: usize = 1024;
+
 /// Makes the DTLS of every peer of an endpoint. str0m's own provider builds a `dimpl::Config` for each, which tests all of
 /// its cryptography anew: 1 ms of CPU, twenty times what the rest of a new peer costs.
 pub(in crate::endpoint) struct Tap {
@@ -31,6 +35,7 @@ pub(in crate::endpoint) struct Tap {
     mark: EmptyMark,
     /// An `Rtc` keeps its DTLS to itself, so the wire of the newest waits here for its peer.
     newest: Mutex<Option<SharedWire>>,
+    opened: Arc<Mutex<Vec<u8>>>,
 }
 
 /// One peer's wire, between its `Rtc` and its owner, both on one thread.
@@ -61,7 +66,13 @@ impl Tap {
             .build()
             .expect("aws-lc-rs has every algorithm that DTLS needs");
         let certificates = from_feature_flags().dtls_provider;
-        Box::leak(Box::new(Tap { certificates, config: Arc::new(config), mark, newest: Mutex::new(None) }))
+        Box::leak(Box::new(Tap {
+            certificates,
+            config: Arc::new(config),
+            mark,
+            newest: Mutex::default(),
+            opened: Arc::default(),
+        }))
     }
 
     /// str0m's crypto with the tap in its DTLS.
@@ -100,7 +111,7 @@ impl DtlsProvider for Tap {
         let inner = Dtls::new_auto(Arc::clone(&self.config), certificate.clone(), now);
         let wire = SharedWire::new(now);
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(wire.clone());
-        Ok(Box::new(TappedDtls { inner, wire, mark: self.mark, opened: Vec::new() }))
+        Ok(Box::new(TappedDtls { inner, wire, mark: self.mark, opened: Arc::clone(&self.opened) }))
     }
 }
 
@@ -108,57 +119,77 @@ struct TappedDtls {
     inner: Dtls,
     wire: SharedWire,
     mark: EmptyMark,
-    /// Where DTLS puts what it has, before it is what SCTP may see.
-    opened: Vec<u8>,
+    /// Where DTLS puts what it has, before it is what SCTP may see. The peers of an endpoint take turns.
+    opened: Arc<Mutex<Vec<u8>>>,
 }
 
 impl TappedDtls {
-    /// A packet of ours as it goes onto the wire.
-    fn leave<'a>(&self, sctp: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut leaving = Vec::new();
-        let mut is_changed = false;
-        let turned: Vec<Cow<'a, [u8]>> = chunks(sctp)
-            .map(|chunk| {
-                let Some(data) = Data::read(chunk) else { return chunk.into() };
-                leaving.push(Leaving { tsn: data.tsn, is_unordered: data.is_unordered, bytes: data.payload.len() });
-                let chunk = self.mark.turn(chunk);
-                let asks = data.is_ending && !data.is_unordered;
-                is_changed |= asks || matches!(chunk, Cow::Owned(_));
-                if asks { data_with_immediate_sack(&chunk).into() } else { chunk }
-            })
-            .collect();
-        let sctp = if is_changed { packet(sctp, turned.into_iter()).into() } else { Cow::Borrowed(sctp) };
-        if !leaving.is_empty() {
-            self.wire.lock().sends(&sctp, &leaving);
+    /// A packet of ours as it goes onto the wire; `None` for an acknowledgement that waits.
+    fn leave<'a>(&self, sctp: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let mut wire = self.wire.lock();
+        if let Some((chunk, sack)) = lone_sack(sctp) {
+            return (!wire.keep_sack(chunk, &sack)).then_some(sctp.into());
         }
-        sctp
+        let data = || chunks(sctp).filter_map(Data::read);
+        if data().next().is_none() {
+            return Some(sctp.into());
+        }
+        let asks = |data: &Data<'_>| data.is_ending && !data.is_unordered;
+        let riding = if sctp.len() <= RIDDEN_BYTES_MAX { wire.held_sack.take() } else { None };
+        let is_changed = riding.is_some() || data().any(|data| asks(&data) || self.mark.marks(&data));
+        let turned = |chunk: &'a [u8]| match Data::read(chunk) {
+            Some(data) if asks(&data) => data_with_immediate_sack(&self.mark.turn(chunk)).into(),
+            _ => self.mark.turn(chunk),
+        };
+        let left: Cow<'a, [u8]> = match is_changed {
+            true => packet(sctp, riding.map(Cow::Owned).into_iter().chain(chunks(sctp).map(turned))).into(),
+            false => sctp.into(),
+        };
+        wire.sends(&left, data().map(Leaving::of));
+        Some(left)
     }
+}
+
+/// The acknowledgement that a packet is, if it is nothing else.
+fn lone_sack(sctp: &[u8]) -> Option<(&[u8], Sack)> {
+    let mut chunks = chunks(sctp);
+    let chunk = chunks.next()?;
+    Some((chunk, Sack::read(chunk)?)).filter(|_| chunks.next().is_none())
 }
 
 /// A packet of the browser as SCTP may see it. Nothing at all is what SCTP ignores most quietly.
 fn arrive<'a>(wire: &SharedWire, sctp: &'a [u8]) -> Cow<'a, [u8]> {
-    wire.lock().heard();
-    let is_far = |chunk| Data::read(chunk).is_some_and(|data| data.stream >= STREAM_IDS_MAX);
-    // Both sides begin, and a first packet that was overtaken comes late: sctp-proto (0.10) would end the association for it,
-    // which goes on (RFC 9260, section 5.2.2).
-    let is_late = |chunk| is_init(chunk) && wire.lock().has_begun();
-    if chunks(sctp).any(is_far) || chunks(sctp).any(is_late) {
-        return Cow::Borrowed(&[]);
+    let mut wire = wire.lock();
+    wire.heard();
+    for chunk in chunks(sctp) {
+        let is_far = Data::read(chunk).is_some_and(|data| data.stream >= STREAM_IDS_MAX);
+        // Both sides begin, and a first packet that was overtaken comes late: sctp-proto (0.10) would end the association for
+        // it, which goes on (RFC 9260, section 5.2.2).
+        if is_far || (is_init(chunk) && wire.has_begun()) {
+            return Cow::Borrowed(&[]);
+        }
     }
-    if chunks(sctp).any(is_cookie) {
-        wire.lock().begins();
+    let mut changed: Vec<(usize, Sack)> = Vec::new();
+    for (place, chunk) in chunks(sctp).enumerate() {
+        if is_cookie(chunk) {
+            wire.begins();
+        }
+        if let Some(data) = Data::read(chunk) {
+            let now = wire.now();
+            wire.held_sack.note_arrived(now, &data);
+        }
+        if let Some(sack) = Sack::read(chunk).and_then(|sack| wire.acknowledged(&sack)) {
+            changed.push((place, sack));
+        }
     }
-    let mut is_changed = false;
-    let seen: Vec<Cow<'a, [u8]>> = chunks(sctp)
-        .map(|chunk| match Sack::read(chunk).and_then(|sack| wire.lock().acknowledged(&sack)) {
-            None => chunk.into(),
-            Some(sack) => {
-                is_changed = true;
-                sack.to_chunk().into()
-            }
-        })
-        .collect();
-    if is_changed { packet(sctp, seen.into_iter()).into() } else { sctp.into() }
+    if changed.is_empty() {
+        return sctp.into();
+    }
+    let seen = chunks(sctp).enumerate().map(|(place, chunk)| {
+        let sack = changed.iter().find(|(changed, _)| *changed == place);
+        sack.map_or(chunk.into(), |(_, sack)| sack.to_chunk().into())
+    });
+    packet(sctp, seen).into()
 }
 
 impl fmt::Debug for TappedDtls {
@@ -173,38 +204,57 @@ impl DtlsInstance for TappedDtls {
         while let Some(packet) = self.wire.lock().poll_transmit() {
             let _ = self.inner.send_application_data(&packet);
         }
-        self.opened.resize(buf.len(), 0);
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.resize(buf.len(), 0);
         let mut fill = |bytes: &[u8]| {
             buf[..bytes.len()].copy_from_slice(bytes);
             bytes.len()
         };
-        match self.inner.poll_output(&mut self.opened) {
-            DtlsOutput::ApplicationData(sctp) => {
-                let seen = arrive(&self.wire, sctp);
-                // A SACK with fewer holes is no longer than before.
-                let length = fill(&seen[..seen.len().min(sctp.len())]);
-                DtlsOutput::ApplicationData(&buf[..length])
+        let end = self.wire.lock().last_words.take();
+        match end {
+            Some(End::Close) => return DtlsOutput::CloseNotify,
+            Some(End::Abort(sctp)) => {
+                let length = fill(&sctp);
+                return DtlsOutput::ApplicationData(&buf[..length]);
             }
-            DtlsOutput::Packet(bytes) => {
-                let length = fill(bytes);
-                DtlsOutput::Packet(&buf[..length])
-            }
-            DtlsOutput::PeerCert(bytes) => {
-                let length = fill(bytes);
-                DtlsOutput::PeerCert(&buf[..length])
-            }
-            DtlsOutput::BufferTooSmall { needed } => DtlsOutput::BufferTooSmall { needed },
-            DtlsOutput::Timeout(at) => DtlsOutput::Timeout(at),
-            DtlsOutput::Connected => DtlsOutput::Connected,
-            DtlsOutput::KeyingMaterial(keys, profile) => DtlsOutput::KeyingMaterial(keys, profile),
-            DtlsOutput::CloseNotify => DtlsOutput::CloseNotify,
-            // Nothing that this version of dimpl says; str0m ends the peer with an error.
-            _ => DtlsOutput::BufferTooSmall { needed: 0 },
+            None => {}
+        }
+        loop {
+            return match self.inner.poll_output(&mut opened) {
+                DtlsOutput::ApplicationData(sctp) if chunks(sctp).any(is_abort) => {
+                    self.wire.lock().last_words.hold(End::Abort(sctp.to_vec()));
+                    continue;
+                }
+                DtlsOutput::CloseNotify => {
+                    self.wire.lock().last_words.hold(End::Close);
+                    continue;
+                }
+                DtlsOutput::ApplicationData(sctp) => {
+                    let seen = arrive(&self.wire, sctp);
+                    // A SACK with fewer holes is no longer than before.
+                    let length = fill(&seen[..seen.len().min(sctp.len())]);
+                    DtlsOutput::ApplicationData(&buf[..length])
+                }
+                DtlsOutput::Packet(bytes) => {
+                    let length = fill(bytes);
+                    DtlsOutput::Packet(&buf[..length])
+                }
+                DtlsOutput::PeerCert(bytes) => {
+                    let length = fill(bytes);
+                    DtlsOutput::PeerCert(&buf[..length])
+                }
+                DtlsOutput::BufferTooSmall { needed } => DtlsOutput::BufferTooSmall { needed },
+                DtlsOutput::Timeout(at) => DtlsOutput::Timeout(at),
+                DtlsOutput::Connected => DtlsOutput::Connected,
+                DtlsOutput::KeyingMaterial(keys, profile) => DtlsOutput::KeyingMaterial(keys, profile),
+                // Nothing that this version of dimpl says; str0m ends the peer with an error.
+                _ => DtlsOutput::BufferTooSmall { needed: 0 },
+            };
         }
     }
 
     fn send_application_data(&mut self, sctp: &[u8]) -> Result<usize, DtlsImplError> {
-        let leaving = self.leave(sctp);
+        let Some(leaving) = self.leave(sctp) else { return Ok(sctp.len()) };
         let accepted = self.inner.send_application_data(&leaving)?;
         Ok(if accepted == leaving.len() { sctp.len() } else { 0 })
     }

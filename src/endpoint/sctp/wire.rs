@@ -14,7 +14,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::packet::{HEADER_BYTES, Sack, Tsn, forward_tsn, packet};
+use super::held_sack::HeldSack;
+use super::last_words::LastWords;
+use super::packet::{Data, HEADER_BYTES, Sack, Tsn, forward_tsn, packet};
 use super::round_trip::RoundTrip;
 use super::share::Share;
 
@@ -70,8 +72,10 @@ pub(in crate::endpoint) struct Wire {
     probe_at: Option<Instant>,
     /// The last FORWARD TSN, and when it may be repeated.
     forwarded: Option<(Tsn, Instant)>,
+    pub(super) held_sack: HeldSack,
     /// Packets of the tap's own, to go out next.
     out: VecDeque<Vec<u8>>,
+    pub(super) last_words: LastWords,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +98,12 @@ pub(super) struct Leaving {
     pub(super) bytes: usize,
 }
 
+impl Leaving {
+    pub(super) fn of(data: Data<'_>) -> Leaving {
+        Leaving { tsn: data.tsn, is_unordered: data.is_unordered, bytes: data.payload.len() }
+    }
+}
+
 impl Wire {
     pub(super) fn new(now: Instant) -> Wire {
         Wire {
@@ -113,13 +123,24 @@ impl Wire {
             probes: 0,
             probe_at: None,
             forwarded: None,
+            held_sack: HeldSack::default(),
             out: VecDeque::new(),
+            last_words: LastWords::default(),
         }
+    }
+
+    /// The transport has given everything that came before the browser's last words; whether there are any, to be polled for.
+    pub(in crate::endpoint) fn let_end(&mut self) -> bool {
+        self.last_words.let_go()
     }
 
     /// Before anything is given to the peer's transport.
     pub(in crate::endpoint) fn set_now(&mut self, now: Instant) {
         self.now = self.now.max(now);
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.now
     }
 
     /// When a packet of the browser last came, whole and under its own key.
@@ -153,7 +174,7 @@ impl Wire {
 
     /// When to call [`Wire::handle_timeout`].
     pub(in crate::endpoint) fn deadline(&self) -> Option<Instant> {
-        [self.probe_at, self.tail_forgiven_at()].into_iter().flatten().min()
+        [self.probe_at, self.tail_forgiven_at(), self.held_sack.deadline()].into_iter().flatten().min()
     }
 
     /// Puts a probe on its way, or gives up what was unreliable, if that is due. The transport must be polled afterwards.
@@ -168,6 +189,17 @@ impl Wire {
             let again = self.now + TAIL_FORGIVEN_AFTER;
             self.in_flight.iter_mut().for_each(|chunk| chunk.given_up_at = again);
         }
+        if self.held_sack.deadline().is_some_and(|at| at <= self.now)
+            && let Some(header) = self.header
+            && let Some(chunk) = self.held_sack.take()
+        {
+            self.out.push_back(packet(&header, [chunk.into()].into_iter()));
+        }
+    }
+
+    /// Whether an acknowledgement that would leave alone waits for data. One of a side that has sent no data goes.
+    pub(super) fn keep_sack(&mut self, chunk: &[u8], sack: &Sack) -> bool {
+        self.header.is_some() && self.held_sack.keep(self.now, chunk, sack)
     }
 
     /// A packet of the tap's own that waits to go out.
@@ -176,7 +208,7 @@ impl Wire {
     }
 
     /// SCTP sends a packet with these DATA chunks.
-    pub(super) fn sends(&mut self, packet: &[u8], chunks: &[Leaving]) {
+    pub(super) fn sends(&mut self, packet: &[u8], chunks: impl Iterator<Item = Leaving>) {
         let Some(header) = packet.first_chunk() else { return };
         self.header = Some(*header);
         let mut last_reliable = None;

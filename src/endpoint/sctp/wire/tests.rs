@@ -23,7 +23,7 @@ impl Bench {
     /// Sends one chunk in a packet of its own.
     fn send(&mut self, tsn: u32, is_unordered: bool) {
         let packet = packet_of(&[tsn.to_be_bytes().repeat(4)]);
-        self.wire.sends(&packet, &[Leaving { tsn: Tsn(tsn), is_unordered, bytes: 100 }]);
+        self.wire.sends(&packet, [Leaving { tsn: Tsn(tsn), is_unordered, bytes: 100 }].into_iter());
     }
 
     fn sack(&mut self, cumulative: u32, blocks: &[(u16, u16)]) -> Option<Vec<(u16, u16)>> {
