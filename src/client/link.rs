@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
@@ -10,7 +11,7 @@ use super::post::{Post, Step};
 use super::target::Target;
 use super::{ClientEvent, ConnectError};
 use crate::endpoint::{Channel, Dial, Dialler, News, Parted, Payload, PeerId, Reason, SendOutcome};
-use crate::udp::{self, Buffers, UdpPort};
+use crate::udp::{self, Buffers, Train, UdpPort, send_all};
 
 /// From the beginning to the answer of the POST.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -123,10 +124,10 @@ impl Link {
         self.line.as_mut().map_or(SendOutcome::Gone, |line| line.dial.send(now, channel, payload))
     }
 
-    pub(super) fn close(&mut self, now: Instant) {
+    pub(super) fn close(&mut self, now: Instant, train: &mut Train) {
         if let Some(line) = &mut self.line {
             line.dial.close(now);
-            line.transmit();
+            line.transmit(train);
         }
     }
 
@@ -135,13 +136,13 @@ impl Link {
     }
 
     /// Sends what is to be sent and tells what is to be told; whether it is over.
-    pub(super) fn flush(&mut self, peer: PeerId, events: &mut VecDeque<ClientEvent>) -> bool {
+    pub(super) fn flush(&mut self, peer: PeerId, train: &mut Train, events: &mut VecDeque<ClientEvent>) -> bool {
         if let Some(error) = self.error.take() {
             events.push_back(ClientEvent::Refused { peer, error });
             return true;
         }
         let Some(line) = &mut self.line else { return false };
-        line.transmit();
+        line.transmit(train);
         while let Some(news) = line.dial.poll_news() {
             match news {
                 News::Opened => {
@@ -173,10 +174,9 @@ impl Link {
 }
 
 impl Line {
-    fn transmit(&mut self) {
-        while let Some(transmit) = self.dial.poll_transmit() {
-            self.port.send(&transmit);
-        }
+    fn transmit(&mut self, train: &mut Train) {
+        let dial = &mut self.dial;
+        send_all(slice::from_mut(&mut self.port), train, std::iter::from_fn(|| dial.poll_transmit()));
     }
 }
 

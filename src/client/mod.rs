@@ -17,7 +17,7 @@ pub use error::ConnectError;
 pub use event::ClientEvent;
 
 use crate::endpoint::{Channel, Dialler, Payload, PeerId, SendOutcome};
-use crate::udp::Buffers;
+use crate::udp::{Buffers, Train};
 use link::{Link, Socket};
 use target::Target;
 
@@ -48,6 +48,7 @@ pub struct Client {
     ready: Events,
     dialler: Dialler,
     buffers: Buffers,
+    train: Train,
     links: BTreeMap<PeerId, Link>,
     deadlines: BTreeSet<(Instant, PeerId)>,
     /// Whose sockets may hold more.
@@ -66,6 +67,7 @@ impl Client {
             ready: Events::with_capacity(1024),
             dialler: Dialler::new(seed),
             buffers: Buffers::new(),
+            train: Train::default(),
             links: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             readable: VecDeque::new(),
@@ -118,7 +120,7 @@ impl Client {
     pub fn disconnect(&mut self, peer: PeerId) {
         if let Some(mut link) = self.links.remove(&peer) {
             self.forget_deadline(peer, link.deadline());
-            link.close(Instant::now());
+            link.close(Instant::now(), &mut self.train);
             link.deregister(self.poll.registry());
         }
     }
@@ -190,7 +192,7 @@ impl Client {
     /// Everything that follows from a change of a link: datagrams, events, its deadline, its end.
     fn settle(&mut self, peer: PeerId, before: Option<Instant>) {
         let Some(link) = self.links.get_mut(&peer) else { return };
-        let is_over = link.flush(peer, &mut self.events);
+        let is_over = link.flush(peer, &mut self.train, &mut self.events);
         let after = link.deadline();
         if before != after {
             self.forget_deadline(peer, before);

@@ -93,9 +93,15 @@ pub(super) const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// Between such words: any of them may be lost.
 pub(super) const FAREWELL_EVERY: Duration = Duration::from_millis(100);
 
-/// Reliable bytes handed to SCTP and not yet acknowledged. 128 KiB is 10 Gbit/s at a LAN's 0.1 ms and 50 Mbit/s at a
-/// busy Wi-Fi's 20 ms; sctp-proto walks all of it on each poll, so more costs CPU.
+/// Reliable bytes handed to SCTP and not yet acknowledged, on a long path: 50 Mbit/s at a busy Wi-Fi's 20 ms. sctp-proto walks
+/// all of it on each poll, so a short path has less, which is faster there: 66 MB/s echoed over loopback where this gives 54.
 pub(super) const RELIABLE_WINDOW_BYTES: usize = 128 * 1024;
+
+/// The same on a short path.
+pub(super) const RELIABLE_WINDOW_BYTES_MIN: usize = 48 * 1024;
+
+/// The rate in between, in bytes a second, of a window a round trip: 200 Mbit/s.
+pub(super) const RELIABLE_RATE: usize = 24_000_000;
 
 /// Unreliable bytes handed to SCTP and not yet acknowledged. Acknowledgements take up to 200 ms, so this is 320 KB/s
 /// on a quiet link; past it the link is behind and the message would be stale.

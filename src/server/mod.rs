@@ -31,7 +31,7 @@ pub use handle::{Handle, HandleError};
 
 use crate::endpoint::{Channel, Endpoint, Event, Payload, PeerId, Reason, SendOutcome, Stats};
 use crate::signal::{Offer, Refusal};
-use crate::udp::{Buffers, UdpPort};
+use crate::udp::{Buffers, Train, UdpPort, send_all};
 use authorize::PeerData;
 use gate::{Ask, Gate, Refused};
 use handle::Letter;
@@ -55,6 +55,7 @@ pub struct Server {
     ready: Events,
     ports: Vec<UdpPort>,
     buffers: Buffers,
+    train: Train,
     endpoint: Endpoint,
     mailbox: Mailbox<Letter>,
     handle: Handle,
@@ -102,6 +103,7 @@ impl Server {
             ready,
             ports,
             buffers: Buffers::new(),
+            train: Train::default(),
             endpoint,
             mailbox,
             handle,
@@ -300,11 +302,8 @@ impl Server {
     }
 
     fn transmit(&mut self) {
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            if let Some(port) = self.ports.iter_mut().find(|port| port.sends_from(transmit.from)) {
-                port.send(&transmit);
-            }
-        }
+        let endpoint = &mut self.endpoint;
+        send_all(&mut self.ports, &mut self.train, std::iter::from_fn(|| endpoint.poll_transmit()));
     }
 }
 

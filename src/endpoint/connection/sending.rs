@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::channel::DataChannel;
 use super::super::latest::{self, HEADER_BYTES};
-use super::super::limits::{
-    RELIABLE_LOG_BYTES_MAX, RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX,
-};
+use super::super::limits::{RELIABLE_LOG_BYTES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX};
 use super::super::liveness::Liveness;
 use super::super::session::Session;
 use super::super::{Channel, Data, Outbox, Payload, Reason, SendOutcome, Why};
@@ -160,8 +158,8 @@ impl Connection {
         let buffered = self.str0m_channel(channel).map_or(0, |mut channel| channel.buffered_amount());
         let (reliable_max, unreliable_max, left) = {
             let wire = self.wire.lock();
-            let share = |bytes| wire.share_of(bytes);
-            (share(RELIABLE_WINDOW_BYTES), share(UNRELIABLE_BACKLOG_BYTES_MAX), wire.unordered_bytes_sent())
+            let unreliable_max = wire.share_of(UNRELIABLE_BACKLOG_BYTES_MAX);
+            (wire.reliable_window(), unreliable_max, wire.unordered_bytes_sent())
         };
         if channel == DataChannel::Application(Channel::Reliable) {
             return buffered < reliable_max;

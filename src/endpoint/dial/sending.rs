@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::super::channel::DataChannel;
 use super::super::latest::{self, HEADER_BYTES};
-use super::super::limits::{RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX};
+use super::super::limits::{UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX};
 use super::super::{Channel, Payload, Reason, SendOutcome};
 use super::{Dial, Parted, failed};
 use crate::signal::MESSAGE_BYTES_MAX;
@@ -73,7 +73,7 @@ impl Dial {
         let buffered = str0m_channel.map_or(0, |mut channel| channel.buffered_amount());
         let wire = self.wire.lock();
         if channel == RELIABLE {
-            return buffered < wire.share_of(RELIABLE_WINDOW_BYTES);
+            return buffered < wire.reliable_window();
         }
         let waiting = self.unreliable_written - wire.unordered_bytes_sent();
         let is_behind = waiting > 0 && waiting + bytes as u64 > UNRELIABLE_WAITING_BYTES_MAX as u64;

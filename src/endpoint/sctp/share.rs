@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::round_trip::RoundTrip;
+use crate::endpoint::limits::{RELIABLE_RATE, RELIABLE_WINDOW_BYTES, RELIABLE_WINDOW_BYTES_MIN};
 
 /// A queue on the way may hold this much time before we hold back: less than a person feels, more than Wi-Fi trembles.
 const QUEUEING_MAX: Duration = Duration::from_millis(50);
@@ -49,6 +50,12 @@ impl Share {
         }
     }
 
+    /// How much reliable data may be in flight.
+    pub(super) fn reliable_window(&self, round_trip: &RoundTrip) -> usize {
+        let passes = (round_trip.base().as_secs_f64() * RELIABLE_RATE as f64) as usize;
+        self.of(passes.clamp(RELIABLE_WINDOW_BYTES_MIN, RELIABLE_WINDOW_BYTES))
+    }
+
     /// As much of a bound in bytes.
     pub(super) fn of(&self, bytes: usize) -> usize {
         (bytes as f64 * self.share) as usize
@@ -94,5 +101,18 @@ mod tests {
             share.note(now, &round_trip, 1_200);
         }
         assert_eq!(share.of(1000), 1000);
+    }
+
+    #[test]
+    fn a_short_path_has_a_small_window() {
+        let now = Instant::now();
+        let window = |base: Duration| {
+            let mut round_trip = RoundTrip::default();
+            round_trip.sample(now, base);
+            Share::default().reliable_window(&round_trip)
+        };
+        assert_eq!(window(Duration::ZERO), RELIABLE_WINDOW_BYTES_MIN);
+        assert_eq!(window(4 * MS), 96_000);
+        assert_eq!(window(20 * MS), RELIABLE_WINDOW_BYTES);
     }
 }

@@ -162,6 +162,11 @@ impl Wire {
         self.has_begun
     }
 
+    /// Reliable bytes that may be in flight.
+    pub(in crate::endpoint) fn reliable_window(&self) -> usize {
+        self.share.reliable_window(&self.round_trip)
+    }
+
     /// As much of a bound on bytes in flight as the path bears without a queue.
     pub(in crate::endpoint) fn share_of(&self, bytes: usize) -> usize {
         self.share.of(bytes)
