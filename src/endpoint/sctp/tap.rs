@@ -157,8 +157,9 @@ fn lone_sack(sctp: &[u8]) -> Option<(&[u8], Sack)> {
     Some((chunk, Sack::read(chunk)?)).filter(|_| chunks.next().is_none())
 }
 
-/// A packet of the browser as SCTP may see it. Nothing at all is what SCTP ignores most quietly.
-fn arrive<'a>(wire: &SharedWire, sctp: &'a [u8]) -> Cow<'a, [u8]> {
+/// A packet of the browser as SCTP may see it, in at most `room` bytes: a SACK with what is forgiven among holes that are not
+/// has more blocks than before. Nothing at all is what SCTP ignores most quietly.
+fn arrive<'a>(wire: &SharedWire, sctp: &'a [u8], room: usize) -> Cow<'a, [u8]> {
     let mut wire = wire.lock();
     wire.heard();
     for chunk in chunks(sctp) {
@@ -189,7 +190,8 @@ fn arrive<'a>(wire: &SharedWire, sctp: &'a [u8]) -> Cow<'a, [u8]> {
         let sack = changed.iter().find(|(changed, _)| *changed == place);
         sack.map_or(chunk.into(), |(_, sack)| sack.to_chunk().into())
     });
-    packet(sctp, seen).into()
+    let changed = packet(sctp, seen);
+    if changed.len() <= room { changed.into() } else { sctp.into() }
 }
 
 impl fmt::Debug for TappedDtls {
@@ -205,7 +207,8 @@ impl DtlsInstance for TappedDtls {
             let _ = self.inner.send_application_data(&packet);
         }
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.resize(buf.len(), 0);
+        let room = buf.len();
+        opened.resize(room, 0);
         let mut fill = |bytes: &[u8]| {
             buf[..bytes.len()].copy_from_slice(bytes);
             bytes.len()
@@ -230,9 +233,7 @@ impl DtlsInstance for TappedDtls {
                     continue;
                 }
                 DtlsOutput::ApplicationData(sctp) => {
-                    let seen = arrive(&self.wire, sctp);
-                    // A SACK with fewer holes is no longer than before.
-                    let length = fill(&seen[..seen.len().min(sctp.len())]);
+                    let length = fill(&arrive(&self.wire, sctp, room));
                     DtlsOutput::ApplicationData(&buf[..length])
                 }
                 DtlsOutput::Packet(bytes) => {
@@ -294,26 +295,47 @@ impl DtlsInstance for TappedDtls {
 
 #[cfg(test)]
 mod tests {
+    use super::super::packet::Tsn;
     use super::super::packet::build::{data, packet_of};
     use super::*;
+
+    const ROOM: usize = 2000;
 
     #[test]
     fn data_for_a_far_stream_is_not_let_in() {
         let wire = SharedWire::new(Instant::now());
         let near = packet_of(&[data(1, STREAM_IDS_MAX - 1, 3, 53, b"x")]);
-        assert_eq!(*arrive(&wire, &near), near[..]);
+        assert_eq!(*arrive(&wire, &near, ROOM), near[..]);
         let far = packet_of(&[data(1, 0, 3, 53, b"x"), data(2, STREAM_IDS_MAX, 3, 53, b"x")]);
-        assert!(arrive(&wire, &far).is_empty());
-        assert!(arrive(&wire, &[]).is_empty());
-        assert_eq!(*arrive(&wire, b"not SCTP"), b"not SCTP"[..], "what is not SCTP is for SCTP to refuse");
+        assert!(arrive(&wire, &far, ROOM).is_empty());
+        assert!(arrive(&wire, &[], ROOM).is_empty());
+        assert_eq!(*arrive(&wire, b"not SCTP", ROOM), b"not SCTP"[..], "what is not SCTP is for SCTP to refuse");
     }
 
     #[test]
     fn a_first_packet_that_comes_late_is_not_let_in() {
         let wire = SharedWire::new(Instant::now());
         let (init, cookie_ack) = (packet_of(&[vec![1, 0, 0, 4]]), packet_of(&[vec![11, 0, 0, 4]]));
-        assert_eq!(*arrive(&wire, &init), init[..]);
-        assert_eq!(*arrive(&wire, &cookie_ack), cookie_ack[..]);
-        assert!(arrive(&wire, &init).is_empty());
+        assert_eq!(*arrive(&wire, &init, ROOM), init[..]);
+        assert_eq!(*arrive(&wire, &cookie_ack, ROOM), cookie_ack[..]);
+        assert!(arrive(&wire, &init, ROOM).is_empty());
+    }
+
+    #[test]
+    fn a_sack_that_grows_is_whole_or_as_it_was() {
+        let sack = Sack { cumulative: Tsn(0), window: 1 << 20, blocks: vec![(4, 4)] };
+        let came = packet_of(&[sack.to_chunk(), data(1, 0, 3, 53, b"x")]);
+        // Of what is out, 1 and 3 are unreliable and 2 is not; 4 has arrived.
+        let seen = |room: usize| {
+            let wire = SharedWire::new(Instant::now());
+            for tsn in 1..=4 {
+                let leaving = Leaving { tsn: Tsn(tsn), is_unordered: tsn != 2, bytes: 1 };
+                wire.lock().sends(&packet_of(&[data(tsn, 0, 3, 53, b"x")]), [leaving].into_iter());
+            }
+            arrive(&wire, &came, room).into_owned()
+        };
+        let expected = Sack { blocks: vec![(1, 1), (3, 4)], ..sack };
+        assert_eq!(seen(ROOM), packet_of(&[expected.to_chunk(), data(1, 0, 3, 53, b"x")]));
+        assert_eq!(seen(came.len()), came);
     }
 }

@@ -287,6 +287,10 @@ impl Wire {
         }
         self.set_probe();
 
+        // Offsets are from where we begin: in an older SACK they would name other chunks, reliable ones among them.
+        if sack.cumulative.plus(1) != self.first {
+            return None;
+        }
         let arrived = self.in_flight.iter().rposition(|chunk| chunk.has_arrived)?;
         let mut is_forgiven = false;
         for chunk in self.in_flight.iter_mut().take(arrived).filter(|chunk| !chunk.has_arrived) {

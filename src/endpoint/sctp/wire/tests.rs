@@ -74,6 +74,18 @@ fn lost_reliable_data_stays_lost() {
 }
 
 #[test]
+fn a_sack_that_was_overtaken_is_seen_as_it_is() {
+    let mut bench = Bench::new();
+    for tsn in 10..20 {
+        bench.send(tsn, tsn != 15);
+    }
+    assert_eq!(bench.sack(9, &[(3, 4)]), Some(vec![(1, 4)]));
+    assert_eq!(bench.sack(13, &[(3, 3)]), Some(vec![(1, 1), (3, 3)]), "15 is not covered");
+    assert_eq!(bench.sack(9, &[(3, 4), (8, 8)]), None, "nor by offsets that count from 10");
+    assert_eq!(bench.forwarded(), [0; 0]);
+}
+
+#[test]
 fn a_skip_is_repeated_only_when_it_may_have_been_lost() {
     let mut bench = Bench::new();
     for tsn in 0..4 {
