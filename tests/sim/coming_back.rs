@@ -18,7 +18,7 @@ impl World {
     pub fn page_is_lost(&mut self, index: usize) -> Result<(), Fault> {
         let visitor = &mut self.visitors[index];
         let session = visitor.page.take().and_then(Page::into_session);
-        if let Some(peer) = visitor.peer {
+        if let Some(peer) = visitor.peer.filter(|_| !visitor.is_stranded()) {
             self.model.connection(peer)?.closed_pages.insert(visitor.pages);
         }
         match (session, visitor.over) {
@@ -92,7 +92,7 @@ impl World {
         }
         let visitor = &mut self.visitors[index];
         let Some(session) = page.into_session() else { return self.page_is_over(index, says_so) };
-        if let Some(peer) = visitor.peer.filter(|_| says_so) {
+        if let Some(peer) = visitor.peer.filter(|_| says_so && !visitor.is_stranded()) {
             self.model.connection(peer)?.closed_pages.insert(visitor.pages);
         }
         visitor.room = visitor.room.reloaded();

@@ -85,9 +85,10 @@ impl World {
         }
     }
 
-    /// The page is gone for good, and the next one knows nothing of it.
-    pub fn page_is_over(&mut self, index: usize, told_server: bool) -> Result<(), Fault> {
+    /// The page is gone for good, and the next one knows nothing of it. `says_so`: as far as anything that it sends gets out.
+    pub fn page_is_over(&mut self, index: usize, says_so: bool) -> Result<(), Fault> {
         let Visitor { peer, pages, .. } = self.visitors[index];
+        let told_server = says_so && !self.visitors[index].is_stranded();
         if let Some(peer) = peer {
             let connection = self.model.connection(peer)?;
             connection.page_ended(self.now, told_server);

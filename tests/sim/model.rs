@@ -286,7 +286,10 @@ impl Model {
         let silent = now - connection.heard_at;
         let most = if connection.has_session { presence::silence_max(connection) } else { SILENCE_MAX };
         promise!(silent <= most, "{peer} is here though it was silent for {silent:?}");
-        let ended = connection.page_ended.filter(|end| self.is_fair && end.told_server);
+        // From an address that the server has not proved yet it hears nothing, and the word of a page that was about to come
+        // back says nothing of the connection that its peer still has.
+        let is_heard = connection.rebound_at.is_none() && connection.closed_pages.contains(&connection.page);
+        let ended = connection.page_ended.filter(|end| self.is_fair && end.told_server && is_heard);
         promise!(
             ended.is_none_or(|end| now - end.at <= FAREWELL_MAX),
             "{peer} is kept though its page said that it closed"

@@ -33,7 +33,7 @@ pub struct Visitor {
     /// Every token that it was given, in order.
     pub tokens: Vec<String>,
     /// The page whose own address is gone: nothing that it sends gets out.
-    pub stranded_page: Option<u32>,
+    stranded_page: Option<u32>,
     pub room: RoomPage,
     /// From where the server sees its datagrams come. The browser knows only its own address.
     pub seen_as: SocketAddr,
@@ -133,6 +133,11 @@ impl Visitor {
         let [a, _, c, d] = ip.octets();
         self.ip = [a, 10 + self.moves, c, d].into();
         self.stranded_page = Some(self.pages);
+    }
+
+    /// Whether nothing that its page sends gets out.
+    pub fn is_stranded(&self) -> bool {
+        self.stranded_page == Some(self.pages)
     }
 
     pub fn next_happening(&mut self, options: &Options) -> Happening {

@@ -49,7 +49,7 @@ impl World {
             return Ok(());
         };
         let visitor = &mut self.visitors[index];
-        if visitor.is_asleep || visitor.stranded_page == Some(visitor.pages) {
+        if visitor.is_asleep || visitor.is_stranded() {
             return Ok(());
         }
         if let Some(page) = &mut visitor.page {
@@ -125,9 +125,9 @@ impl World {
     pub fn send_up(&mut self, index: usize, page: &mut Page) {
         let is_open = page.is_open();
         let options = if self.is_calm || self.options.spare_opening && !is_open { &self.calm } else { &self.options };
-        let Visitor { peer, pages, seen_as, stranded_page, .. } = self.visitors[index];
-        let mut planned = Vec::new();
-        for transmit in page.drain().filter(|_| stranded_page != Some(pages)) {
+        let Visitor { peer, pages, seen_as, .. } = self.visitors[index];
+        let (mut planned, is_stranded) = (Vec::new(), self.visitors[index].is_stranded());
+        for transmit in page.drain().filter(|_| !is_stranded) {
             self.trace.datagram(self.now, index, true, if is_open { transmit.bytes.len() } else { 0 });
             let link = &mut self.visitors[index].up;
             let arrivals = link.carry(options, self.now, transmit.bytes, &mut self.coverage.carried);
