@@ -41,7 +41,7 @@ impl Tsn {
 }
 
 /// The chunks of a packet, each without its padding; ends at the first that does not fit.
-pub(super) fn chunks(packet: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn chunks(packet: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let mut rest = packet.get(HEADER_BYTES..).unwrap_or_default();
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]));

@@ -13,8 +13,9 @@ use str0m::crypto::{CryptoError, CryptoProvider, from_feature_flags};
 
 use super::empty::EmptyMark;
 use super::last_words::End;
+use super::leaving::Leaving;
 use super::packet::{Data, Sack, chunks, data_with_immediate_sack, is_abort, is_cookie, is_init, packet};
-use super::wire::{Leaving, Wire};
+use super::wire::Wire;
 use crate::endpoint::limits::STREAM_IDS_MAX;
 
 /// When an unanswered DTLS flight is sent again, doubling each time. dimpl's 1 s is made for the open internet; a LAN

@@ -14,9 +14,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::again::Again;
 use super::held_sack::HeldSack;
 use super::last_words::LastWords;
-use super::packet::{Data, HEADER_BYTES, Sack, Tsn, forward_tsn, packet};
+use super::leaving::Leaving;
+use super::packet::{HEADER_BYTES, Sack, Tsn, forward_tsn, packet};
 use super::round_trip::RoundTrip;
 use super::share::Share;
 
@@ -28,15 +30,17 @@ const IN_FLIGHT_MAX: usize = 4096;
 /// packet that was overtaken (RFC 9260, section 7.2.4).
 const MISSING_MIN: u8 = 3;
 
-/// Packets of reliable data that are kept to be sent again. Before the last three, later packets make SCTP's own fast
-/// retransmit work.
+/// Packets of reliable data, sent for the first time, that are kept to be sent again. Before the last three, later packets
+/// make SCTP's own fast retransmit work.
 const TAIL_PACKETS: usize = 4;
 
 /// Of these, how many one probe sends.
 const PROBE_PACKETS: usize = 2;
 
-/// Probes for the same data, each after twice the time of the one before. Then SCTP's own timer (1 s) is due.
-const PROBES_MAX: u32 = 5;
+/// Between two probes for the same data, each of which waits twice as long as the one before, at most. SCTP's own timer
+/// doubles to a minute, which is how long a browser would wait for its messages after a cut that is over; the SCTP of browsers
+/// stops at 3 s. Somebody who hears nothing any more is soon no peer.
+const PROBE_EVERY_MAX: Duration = Duration::from_secs(2);
 
 /// Added to two round trips before a probe: what a busy browser may take to answer.
 const PROBE_MARGIN: Duration = Duration::from_millis(10);
@@ -70,6 +74,7 @@ pub(in crate::endpoint) struct Wire {
     tail: VecDeque<(Tsn, Vec<u8>)>,
     probes: u32,
     probe_at: Option<Instant>,
+    again: Again,
     /// The last FORWARD TSN, and when it may be repeated.
     forwarded: Option<(Tsn, Instant)>,
     pub(super) held_sack: HeldSack,
@@ -90,20 +95,6 @@ struct Chunk {
     given_up_at: Instant,
 }
 
-/// A chunk that leaves, as far as the wire cares.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Leaving {
-    pub(super) tsn: Tsn,
-    pub(super) is_unordered: bool,
-    pub(super) bytes: usize,
-}
-
-impl Leaving {
-    pub(super) fn of(data: Data<'_>) -> Leaving {
-        Leaving { tsn: data.tsn, is_unordered: data.is_unordered, bytes: data.payload.len() }
-    }
-}
-
 impl Wire {
     pub(super) fn new(now: Instant) -> Wire {
         Wire {
@@ -122,6 +113,7 @@ impl Wire {
             tail: VecDeque::new(),
             probes: 0,
             probe_at: None,
+            again: Again::default(),
             forwarded: None,
             held_sack: HeldSack::default(),
             out: VecDeque::new(),
@@ -179,7 +171,8 @@ impl Wire {
 
     /// When to call [`Wire::handle_timeout`].
     pub(in crate::endpoint) fn deadline(&self) -> Option<Instant> {
-        [self.probe_at, self.tail_forgiven_at(), self.held_sack.deadline()].into_iter().flatten().min()
+        let of_its_own = [self.probe_at, self.again.deadline(), self.tail_forgiven_at(), self.held_sack.deadline()];
+        of_its_own.into_iter().flatten().min()
     }
 
     /// Puts a probe on its way, or gives up what was unreliable, if that is due. The transport must be polled afterwards.
@@ -187,6 +180,7 @@ impl Wire {
         if self.probe_at.is_some_and(|at| at <= self.now) {
             self.probe();
         }
+        self.out.extend(self.again.due(self.now, PROBE_EVERY_MAX));
         if self.tail_forgiven_at().is_some_and(|at| at <= self.now) {
             let last = self.first.plus(self.in_flight.len() - 1);
             self.forward_to(last);
@@ -213,10 +207,15 @@ impl Wire {
     }
 
     /// SCTP sends a packet with these DATA chunks.
-    pub(super) fn sends(&mut self, packet: &[u8], chunks: impl Iterator<Item = Leaving>) {
+    pub(super) fn sends(&mut self, packet: &[u8], chunks: impl Iterator<Item = Leaving> + Clone) {
         let Some(header) = packet.first_chunk() else { return };
         self.header = Some(*header);
-        let mut last_reliable = None;
+        let is_new = |tsn: Tsn| self.newest.is_none_or(|newest| newest.after(tsn).is_none());
+        let sent_before = chunks.clone().filter(|chunk| !chunk.is_unordered && !is_new(chunk.tsn)).last();
+        if let Some(chunk) = sent_before {
+            self.again.sent(self.now, chunk.tsn, packet, self.first_wait());
+        }
+        let mut last_new_reliable = None;
         for chunk in chunks {
             let is_reliable = !chunk.is_unordered;
             if self.forgotten.is_some_and(|last| last.after(chunk.tsn).is_some()) {
@@ -254,12 +253,11 @@ impl Wire {
                     continue;
                 }
             }
-            if is_reliable {
-                last_reliable = Some(chunk.tsn);
+            if is_reliable && is_new {
+                last_new_reliable = Some(chunk.tsn);
             }
         }
-        if let Some(tsn) = last_reliable {
-            self.tail.retain(|(known, _)| *known != tsn);
+        if let Some(tsn) = last_new_reliable {
             self.tail.push_back((tsn, packet.to_vec()));
             if self.tail.len() > TAIL_PACKETS {
                 self.tail.pop_front();
@@ -272,6 +270,7 @@ impl Wire {
     /// The receiver acknowledges. What SCTP should see instead, if that differs.
     pub(super) fn acknowledged(&mut self, sack: &Sack) -> Option<Sack> {
         self.forgotten = self.forgotten.filter(|last| sack.cumulative.after(*last).is_none());
+        self.again.acknowledged(sack);
         let in_flight_before = self.in_flight_bytes;
         let newly_arrived = self.note(sack);
         if let Some(sent_at) = newly_arrived {
@@ -369,9 +368,15 @@ impl Wire {
         self.out.push_back(packet(&header, [forward_tsn(cumulative).into()].into_iter()));
     }
 
+    /// Until reliable data that nobody acknowledges is sent again.
+    fn first_wait(&self) -> Duration {
+        self.round_trip.patience() + PROBE_MARGIN
+    }
+
     fn set_probe(&mut self) {
-        let wait = (self.round_trip.patience() + PROBE_MARGIN) * (1 << self.probes.min(PROBES_MAX));
-        self.probe_at = (!self.tail.is_empty() && self.probes < PROBES_MAX).then(|| self.now + wait);
+        let first = self.first_wait();
+        let wait = first.saturating_mul(1 << self.probes.min(16)).min(PROBE_EVERY_MAX.max(first));
+        self.probe_at = (!self.tail.is_empty()).then(|| self.now + wait);
     }
 
     fn probe(&mut self) {

@@ -112,18 +112,46 @@ fn a_lone_reliable_packet_is_sent_again_until_it_is_acknowledged() {
     bench.send(8, false);
     let first = bench.wire.deadline().unwrap() - bench.now;
     assert_eq!(first, Duration::from_millis(2 * 8) + PROBE_MARGIN);
-    let mut probes = 0;
-    while let Some(at) = bench.wire.deadline() {
-        bench.now = at;
-        bench.wire.set_now(at);
+    let start = bench.now;
+    let mut at_ms = Vec::new();
+    for _ in 0..40 {
+        bench.now = bench.wire.deadline().unwrap();
+        bench.wire.set_now(bench.now);
         bench.wire.handle_timeout();
-        probes += std::iter::from_fn(|| bench.wire.poll_transmit()).count();
-        assert!(probes <= PROBES_MAX as usize);
+        assert_eq!(std::iter::from_fn(|| bench.wire.poll_transmit()).count(), 1);
+        at_ms.push((bench.now - start).as_millis());
     }
-    assert_eq!(probes, PROBES_MAX as usize);
+    assert_eq!(at_ms[..8], [26, 78, 182, 390, 806, 1638, 3302, 5302]);
+    assert_eq!(at_ms[39], 5302 + 32 * 2000, "for as long as it takes, and at no smaller rate");
     bench.sack(8, &[]);
+    assert_eq!(bench.wire.deadline(), None);
     bench.send(9, false);
-    assert!(bench.wire.deadline().is_some(), "the next one is probed for again");
+    assert_eq!(bench.wire.deadline(), Some(bench.now + first), "the next one is probed for as soon");
+}
+
+#[test]
+fn what_sctp_has_sent_again_is_probed_for_whatever_else_arrives() {
+    let mut bench = Bench::new();
+    bench.send(7, false);
+    bench.pass(8);
+    bench.sack(7, &[]);
+    bench.send(8, false);
+    bench.pass(60_000);
+    bench.send(8, false);
+    bench.pass(10);
+    bench.wire.handle_timeout();
+    while bench.wire.poll_transmit().is_some() {}
+    let mut sent_again = 0;
+    for tsn in 9..200 {
+        bench.send(tsn, tsn % 2 == 0);
+        bench.pass(8);
+        bench.sack(7, &[(2, (tsn - 7) as u16)]);
+        bench.wire.handle_timeout();
+        sent_again += std::iter::from_fn(|| bench.wire.poll_transmit()).count();
+    }
+    assert_eq!(sent_again, 5, "after 26, 78, 182, 390 and 806 ms");
+    bench.sack(199, &[]);
+    assert_eq!(bench.wire.deadline(), None);
 }
 
 #[test]
