@@ -1,5 +1,8 @@
 //! A browser in the same process: str0m in the offering role, doing what a page with a plain `RTCPeerConnection` does.
 
+#[path = "backoff.rs"]
+mod backoff;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -45,6 +48,7 @@ impl Browser {
     pub fn offer(now: Instant, address: SocketAddr, labels: &[&str]) -> (Browser, String) {
         let mut rtc = Box::new(
             Rtc::builder()
+                .set_crypto_provider(backoff::crypto().into())
                 .clear_codecs()
                 .set_sctp_max_buffered_amount(BUFFERED_BYTES_MAX)
                 .set_dtls_version(str0m::config::DtlsVersion::Auto)

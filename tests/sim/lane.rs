@@ -15,8 +15,8 @@ const UNRELIABLE_AGE_MAX: Duration = Duration::from_secs(150);
 /// large messages of its own.
 const REPORTED_AFTER: Duration = Duration::from_secs(60);
 
-/// SCTP's longest retransmission timeout (RFC 9260, section 16), and some. After heavy loss it may be due more than once.
-const TIMEOUT_MAX: Duration = Duration::from_secs(62);
+/// What nobody acknowledges either side sends again within 3 s (`backoff.rs`), and in the calm nothing is lost.
+const SENT_AGAIN_MAX: Duration = Duration::from_secs(10);
 
 /// A message, told from all others but by the shortest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,7 +126,7 @@ impl Lane {
 
     /// Reliable messages that have not arrived, and none of them lately.
     pub fn stuck(&self, now: Instant) -> usize {
-        let is_moving = self.arrived_at.is_some_and(|at| now - at <= TIMEOUT_MAX);
+        let is_moving = self.arrived_at.is_some_and(|at| now - at <= SENT_AGAIN_MAX);
         if is_moving { 0 } else { self.reliable.len() }
     }
 

@@ -12,7 +12,7 @@ use crate::options::{Kind, Options};
 use crate::trace::Digest;
 use crate::world::World;
 
-/// Long enough for SCTP's longest retransmission timeout, 60 s, and for ICE to give up on whoever is dead.
+/// Long enough for ICE to find a path that has changed and to give up on whoever is dead, and for 1 MiB each way after that.
 const CALM: Duration = Duration::from_secs(75);
 
 /// What the endpoint may hold once all have left: tables that keep their size.
