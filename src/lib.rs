@@ -53,7 +53,7 @@ pub use client::{Client, ClientEvent, ConnectError};
 pub use endpoint::{
     Channel, Data, Endpoint, Event, Limits, Payload, PeerId, Reason, SendOutcome, Stats, Transmit, Why,
 };
-pub use server::{Authorize, Config, ConnectRequest, Handle, HandleError, HttpLimits, Server};
+pub use server::{Authorize, Config, ConnectRequest, Handle, HandleError, HttpLimits, Lateness, Server};
 pub use signal::{
     Answer, AnswerError, Denial, MESSAGE_BYTES_MAX, OFFER_BYTES_MAX, Offer, OfferError, Refusal, SessionAnswer,
     SessionAsk,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench load                      every part, about 15 minutes
-//! cargo bench --bench load -- echo              one part: echo, idle, bulk or room
+//! cargo bench --bench load -- echo              one part: echo, idle, bulk, room or fair
 //! cargo bench --bench load -- echo --peers 200 --rate 60 --seconds 10 --rounds 3 --only patchcord
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! does hits all of them, and the median of the rounds is what is printed.
 
 mod clients;
+mod flood;
 mod options;
 mod parts;
 mod process;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((word, words)) if word == "serve" => servers::serve(words),
+        Some((word, words)) if word == "flood" => flood::flood(words),
         _ => measure(&arguments),
     };
     match result {
@@ -46,6 +48,7 @@ fn measure(arguments: &[String]) -> std::io::Result<()> {
             Part::Idle => parts::idle::measure(&options)?,
             Part::Bulk => parts::bulk::measure(&options)?,
             Part::Room => parts::room::measure(&options)?,
+            Part::Fair => parts::fair::measure(&options)?,
         }
     }
     Ok(())

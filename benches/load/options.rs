@@ -13,6 +13,8 @@ pub enum Part {
     Bulk,
     /// The program's room.
     Room,
+    /// Ticks beside the echo, without and with a peer that floods.
+    Fair,
 }
 
 pub struct Options {
@@ -26,6 +28,7 @@ pub struct Options {
     pub rounds: usize,
     pub idle_peers: usize,
     pub room_peers: Vec<usize>,
+    pub fair: (usize, f64),
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
                 "idle" => parts.push(Part::Idle),
                 "bulk" => parts.push(Part::Bulk),
                 "room" => parts.push(Part::Room),
+                "fair" => parts.push(Part::Fair),
                 "--peers" => peers = Some(number(value()?)?),
                 "--rate" => rate = Some(number(value()?)?),
                 "--bytes" => options.message_bytes = number(value()?)?,
@@ -63,13 +67,14 @@ impl Options {
             options.echo = vec![(peers, rate.unwrap_or(60.0))];
             options.idle_peers = peers;
             options.room_peers = vec![peers];
+            options.fair = (peers, rate.unwrap_or(60.0));
         }
         Ok(options)
     }
 
     fn full() -> Options {
         Options {
-            parts: vec![Part::Echo, Part::Idle, Part::Bulk, Part::Room],
+            parts: vec![Part::Echo, Part::Idle, Part::Bulk, Part::Room, Part::Fair],
             kinds: Kind::ALL.to_vec(),
             echo: vec![(1, 60.0), (50, 60.0), (200, 60.0), (100, 120.0), (1000, 12.0)],
             message_bytes: 64,
@@ -78,6 +83,7 @@ impl Options {
             rounds: 3,
             idle_peers: 200,
             room_peers: vec![10, 50, 100],
+            fair: (200, 60.0),
         }
     }
 
@@ -89,6 +95,7 @@ impl Options {
             rounds: 1,
             idle_peers: 2,
             room_peers: vec![2],
+            fair: (2, 60.0),
             ..Options::full()
         }
     }

@@ -1,9 +1,9 @@
 //! A server in a process of its own, and what the system says it costs.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -19,6 +19,7 @@ pub fn pin(core: usize) {
 /// A running server. Its standard input is kept open: it ends when that closes, so it does not outlive the load.
 pub struct Process {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     pub address: SocketAddr,
 }
 
@@ -27,6 +28,13 @@ impl Process {
     pub fn serve(words: &[&str]) -> io::Result<Process> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").args(words);
+        Process::start(command)
+    }
+
+    /// This program again, as a peer that sends to that server as fast as it can.
+    pub fn flood(server: SocketAddr) -> io::Result<Process> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["flood", &server.to_string()]);
         Process::start(command)
     }
 
@@ -41,10 +49,19 @@ impl Process {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        BufReader::new(stdout).read_line(&mut line)?;
+        let mut stdout = BufReader::new(stdout);
+        stdout.read_line(&mut line)?;
         let address = line.trim().trim_start_matches("http://").trim_end_matches('/');
         let address = address.parse().map_err(|_| io::Error::other(format!("{line:?} is no address")))?;
-        Ok(Process { child, address })
+        Ok(Process { child, stdout, address })
+    }
+
+    /// Ends it, and gives what it has said since its first line.
+    pub fn end(mut self) -> io::Result<String> {
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        self.stdout.read_to_string(&mut said)?;
+        Ok(said)
     }
 
     /// CPU time of all of its threads since they began.

@@ -13,6 +13,7 @@ mod config;
 pub(crate) mod gate;
 mod handle;
 mod http;
+mod lateness;
 mod mailbox;
 mod site;
 
@@ -28,6 +29,7 @@ pub use authorize::{Authorize, ConnectRequest};
 pub use config::Config;
 pub use gate::HttpLimits;
 pub use handle::{Handle, HandleError};
+pub use lateness::Lateness;
 
 use crate::endpoint::{Channel, Endpoint, Event, Payload, PeerId, Reason, SendOutcome, Stats};
 use crate::signal::{Offer, Refusal};
@@ -66,6 +68,7 @@ pub struct Server {
     left: Option<PeerId>,
     /// Whether the last poll said that the deadline had passed: the next one lets the network have a turn first.
     ticked: bool,
+    lateness: Lateness,
 }
 
 impl Server {
@@ -112,6 +115,7 @@ impl Server {
             data: BTreeMap::new(),
             left: None,
             ticked: false,
+            lateness: Lateness::default(),
         })
     }
 
@@ -127,11 +131,17 @@ impl Server {
         if let Some(left) = self.left.take() {
             self.data.remove(&left);
         }
+        let mut called_at = None;
         loop {
             let now = Instant::now();
+            let called_at = *called_at.get_or_insert(now);
             let is_due = deadline.is_some_and(|deadline| deadline <= now);
-            if is_due && !self.ticked {
+            if let Some(deadline) = deadline
+                && is_due
+                && !self.ticked
+            {
                 self.ticked = true;
+                self.lateness.note(now - deadline.max(called_at));
                 return Ok(None);
             }
             if let Some(event) = self.endpoint.poll_event() {
@@ -212,6 +222,11 @@ impl Server {
     /// Counts of the endpoint since the beginning.
     pub fn stats(&self) -> Stats {
         self.endpoint.stats()
+    }
+
+    /// How late deadlines were told since the beginning.
+    pub fn lateness(&self) -> Lateness {
+        self.lateness
     }
 
     /// Datagrams that the system did not take since the beginning: its buffer was full, or there was no way.

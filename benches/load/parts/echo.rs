@@ -72,7 +72,7 @@ fn run(kind: Kind, peers: usize, rate: f64, options: &Options) -> io::Result<Fig
 }
 
 /// Messages at even distances, the peers in turn.
-struct Pace {
+pub(super) struct Pace {
     peers: usize,
     every: Duration,
     message: Vec<u8>,
@@ -83,12 +83,12 @@ struct Pace {
     since: Instant,
     sent: usize,
     echoed: usize,
-    round_trip: Histogram<u64>,
+    pub(super) round_trip: Histogram<u64>,
     lateness: Histogram<u64>,
 }
 
 impl Pace {
-    fn new(peers: usize, rate: f64, message_bytes: usize) -> Pace {
+    pub(super) fn new(peers: usize, rate: f64, message_bytes: usize) -> Pace {
         let now = Instant::now();
         Pace {
             peers,
@@ -105,14 +105,14 @@ impl Pace {
         }
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.since = Instant::now();
         (self.sent, self.echoed) = (0, 0);
         self.round_trip.reset();
         self.lateness.reset();
     }
 
-    fn run(&mut self, clients: &mut dyn Clients, time: Duration) -> io::Result<()> {
+    pub(super) fn run(&mut self, clients: &mut dyn Clients, time: Duration) -> io::Result<()> {
         let until = Instant::now() + time;
         self.next_at = self.next_at.max(Instant::now());
         while Instant::now() < until {
@@ -124,7 +124,7 @@ impl Pace {
     }
 
     /// Waits for what is still under way.
-    fn finish(&mut self, clients: &mut dyn Clients) -> io::Result<()> {
+    pub(super) fn finish(&mut self, clients: &mut dyn Clients) -> io::Result<()> {
         let until = Instant::now() + LAST_ECHO;
         while Instant::now() < until && self.echoed < self.sent {
             self.hear(clients, until)?;

@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod echo;
+pub mod fair;
 pub mod idle;
 pub mod room;
 

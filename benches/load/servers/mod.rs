@@ -10,6 +10,9 @@ use std::net::SocketAddr;
 
 use crate::process::{SERVER_CORE, pin};
 
+/// The word for an echo of ours that ticks as well, and says once a second how late.
+pub const TICKING: &str = "ticking";
+
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -39,21 +42,25 @@ impl Kind {
 /// Serves until standard input ends. `words` are the kind, and what that wants to know.
 pub fn serve(words: &[String]) -> io::Result<()> {
     pin(SERVER_CORE);
-    std::thread::spawn(|| {
-        // Ends with the load, however that ends.
-        let _ = io::stdin().read(&mut [0]);
-        std::process::exit(0);
-    });
+    end_with_input();
     let kind = Kind::ALL.into_iter().find(|kind| words.first().is_some_and(|word| word == kind.name()));
     match kind.ok_or_else(|| io::Error::other("no such server"))? {
         Kind::Udp => udp::serve(),
         Kind::WebSocket => websocket::serve(words.get(1).and_then(|bytes| bytes.parse().ok()).unwrap_or(4096)),
         Kind::Plain => plain::serve(),
-        Kind::Ours => ours::serve(),
+        Kind::Ours => ours::serve(words.get(1).is_some_and(|word| word == TICKING)),
     }
 }
 
-fn announce(address: SocketAddr) -> io::Result<()> {
+/// This process ends with the load, however that ends.
+pub fn end_with_input() {
+    std::thread::spawn(|| {
+        let _ = io::stdin().read(&mut [0]);
+        std::process::exit(0);
+    });
+}
+
+pub fn announce(address: SocketAddr) -> io::Result<()> {
     println!("http://{address}/");
     io::stdout().flush()
 }
