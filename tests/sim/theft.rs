@@ -40,7 +40,10 @@ impl World {
         let (Some(token), received) = (session.token().map(str::to_owned), session.counts.received()) else {
             return Ok(());
         };
-        let tokens = &self.visitors[victim].tokens;
+        // One that a page had as another peer, before it began anew, may still be good for that one.
+        let of_owner = format!("{}-", owner.number());
+        let tokens: Vec<&String> =
+            self.visitors[victim].tokens.iter().filter(|token| token.starts_with(&of_owner)).collect();
         let (token, received) = match loot {
             Loot::Wrong => (wrong(&token, &self.visitors[index].life.bytes(1)), received),
             // The one before may be good until the server has heard that the page has the next.
