@@ -77,10 +77,10 @@ pub(super) struct Liveness {
 
 impl Liveness {
     /// The first Beat is due at once. `epoch` is the zero of the endpoint's clock.
-    pub(super) fn new(now: Instant, epoch: Instant) -> Liveness {
+    pub(super) fn new(now: Instant, epoch: Instant, is_hidden: bool) -> Liveness {
         Liveness {
             epoch,
-            is_hidden: false,
+            is_hidden,
             beats: 0,
             last_beat_at: now,
             question: (0, now),
@@ -175,8 +175,7 @@ mod tests {
     /// The times of the Beats to a page that answered at once until `heard` after the start, and of its end, in milliseconds.
     fn beats(is_hidden: bool, heard: Duration) -> (Vec<u128>, u128) {
         let start = Instant::now();
-        let mut liveness = Liveness::new(start, start);
-        liveness.set_hidden(is_hidden);
+        let mut liveness = Liveness::new(start, start, is_hidden);
         let (mut now, mut heard_at, mut beats) = (start, start, Vec::new());
         loop {
             match liveness.due(now, heard_at) {
@@ -207,7 +206,7 @@ mod tests {
         let epoch = Instant::now();
         for begun in [0, 1, 49, 50, 730] {
             let start = epoch + begun * MS;
-            let mut liveness = Liveness::new(start, epoch);
+            let mut liveness = Liveness::new(start, epoch, false);
             for _ in 0..FIRST_BEATS {
                 let seq = liveness.beat(start);
                 liveness.echo(start, seq);
@@ -229,7 +228,7 @@ mod tests {
     #[test]
     fn a_page_that_is_heard_and_does_not_answer_is_asked_until_it_does() {
         let start = Instant::now();
-        let mut liveness = Liveness::new(start, start);
+        let mut liveness = Liveness::new(start, start, false);
         for _ in 0..FIRST_BEATS {
             let seq = liveness.beat(start);
             liveness.echo(start, seq);
@@ -253,7 +252,7 @@ mod tests {
     #[test]
     fn the_smallest_round_trip_of_the_last_sixteen() {
         let start = Instant::now();
-        let mut liveness = Liveness::new(start, start);
+        let mut liveness = Liveness::new(start, start, false);
         assert_eq!(liveness.round_trip(), None);
         let first = liveness.beat(start);
         liveness.echo(start + 2 * MS, first);

@@ -18,11 +18,13 @@ pub(super) struct Session {
     pub(super) received: u32,
     /// How the page may come back; a plain page may not.
     pub(super) tokens: Option<Tokens>,
+    /// What the page said last. One that comes back is taken for hidden if it was, since its Echoes may be lost for a while.
+    pub(super) is_hidden: bool,
 }
 
 impl Session {
     pub(super) fn new(peer: PeerId, tokens: Option<Tokens>) -> Session {
-        Session { peer, log: ReliableLog::default(), latest: None, received: 0, tokens }
+        Session { peer, log: ReliableLog::default(), latest: None, received: 0, tokens, is_hidden: false }
     }
 
     /// Whether its page may come back, and says what it has had.

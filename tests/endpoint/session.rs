@@ -164,6 +164,25 @@ fn who_vanishes_is_away_within_two_seconds_and_gone_after_the_grace_time() {
 }
 
 #[test]
+fn a_hidden_page_that_comes_back_is_taken_for_hidden_until_it_says_otherwise() {
+    let mut lan = Lan::new();
+    let (mut page, peer) = Page::join(&mut lan);
+    page.hidden = true;
+    page.live(&mut lan, 5 * SECOND);
+    page.browser(&mut lan).is_dead = true;
+    assert!(lan.run_until(10 * SECOND, |lan| lan.events.contains(&Event::Away { peer })));
+    let (back, _) = Page::post(&mut lan, 10, &page.token.unwrap(), 0).unwrap();
+    assert!(
+        lan.run_until(5 * SECOND, |lan| lan.events.contains(&Event::Back { peer, address: [192, 0, 2, 10].into() }))
+    );
+    // Before its first Echo.
+    back.browser(&mut lan).is_dead = true;
+    let (silent_from, heard) = (lan.now, lan.events.len());
+    assert!(lan.run_until(10 * SECOND, |lan| lan.events[heard..].contains(&Event::Away { peer })));
+    assert!(lan.now - silent_from > 4 * SECOND, "{:?}", lan.now - silent_from);
+}
+
+#[test]
 fn without_a_grace_time_who_vanishes_is_gone_within_two_seconds() {
     let mut lan = Lan::with(Limits { grace: Duration::ZERO, ..Limits::default() });
     let (mut page, peer) = Page::join(&mut lan);

@@ -116,6 +116,7 @@ impl Connection {
             (Some(FromPage::Echo { seq, received, generation, is_hidden }), Some(liveness), Some(tokens)) => {
                 liveness.echo(self.clock, seq);
                 liveness.set_hidden(is_hidden);
+                open.session.is_hidden = is_hidden;
                 tokens.confirm(generation);
                 open.session.log.acknowledge(received);
                 open.note_room();

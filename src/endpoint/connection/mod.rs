@@ -153,7 +153,8 @@ impl Connection {
 
     /// Becomes a peer's: `joined` is the event that says so.
     pub(super) fn open(&mut self, session: Session, joined: Event, out: &mut Outbox) -> Result<(), Ended> {
-        let liveness = self.channels[DataChannel::Control].map(|_| Liveness::new(self.clock, self.epoch));
+        let liveness =
+            self.channels[DataChannel::Control].map(|_| Liveness::new(self.clock, self.epoch, session.is_hidden));
         let open = Open::new(session, liveness);
         let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Open(open)) else { return Ok(()) };
         out.events.push_back(joined);
