@@ -28,6 +28,8 @@ pub struct Connection {
     pub claims: BTreeMap<u32, (Instant, SocketAddr)>,
     /// Also of a peer that never opened, once that was noticed.
     pub left: Option<(Instant, Reason)>,
+    /// It was away when it left, so that nobody could tell its page.
+    pub left_from_away: bool,
     pub page_ended: Option<PageEnd>,
     /// Pages that closed their connection and said so.
     pub closed_pages: BTreeSet<u32>,
@@ -79,6 +81,7 @@ impl Connection {
             away_since: None,
             claims: BTreeMap::new(),
             left: None,
+            left_from_away: false,
             page_ended: None,
             closed_pages: BTreeSet::new(),
             visibility: Visibility { is_hidden: false, since: now },

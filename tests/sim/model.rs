@@ -141,7 +141,7 @@ impl Model {
                 let is_true = presence::has_left(connection, now, *reason, limits, gives_way);
                 promise!(is_true, "{peer} left with the untrue reason {reason:?}, whose ICE answered {silent:?} ago");
                 connection.left = Some((now, *reason));
-                connection.away_since = None;
+                connection.left_from_away = connection.away_since.take().is_some();
                 connection.forget_if_over();
                 self.live.remove(peer);
                 Ok(())
@@ -169,8 +169,8 @@ impl Model {
         let is_fair = self.is_fair;
         let connection = self.connection(peer)?;
         let was_told = !connection.has_session || connection.page != page || over.is_some();
-        let is_sent_away =
-            connection.left.is_some_and(|(_, reason)| matches!(reason, Reason::Kicked | Reason::SlowConsumer));
+        let is_sent_away = !connection.left_from_away
+            && connection.left.is_some_and(|(_, reason)| matches!(reason, Reason::Kicked | Reason::SlowConsumer));
         promise!(!is_fair || was_told || !is_sent_away, "the page of {peer} ends and does not know why");
         Ok(())
     }

@@ -15,8 +15,9 @@ use crate::world::World;
 /// Long enough for ICE to find a path that has changed and to give up on whoever is dead, and for 1 MiB each way after that.
 const CALM: Duration = Duration::from_secs(75);
 
-/// What the endpoint may hold once all have left: tables that keep their size.
-const BYTES_LEFT_MAX: i64 = 64 * 1024;
+/// What the endpoint may hold once all have left: tables that keep their size, and the queue of datagrams, which has been as long
+/// as the Beats to 200 peers that leave together.
+const BYTES_LEFT_MAX: i64 = 128 * 1024;
 
 /// A broken promise, and how to see it again.
 pub struct Finding {
