@@ -169,7 +169,9 @@ impl Model {
         let is_fair = self.is_fair;
         let connection = self.connection(peer)?;
         let was_told = !connection.has_session || connection.page != page || over.is_some();
-        let is_sent_away = !connection.left_from_away
+        // What the server says to a page that has moved goes to its old address for a while.
+        let is_reached = |left: Instant| !connection.left_from_away && !presence::is_out_of_reach(connection, left);
+        let is_sent_away = connection.left.is_some_and(|(at, _)| is_reached(at))
             && connection.left.is_some_and(|(_, reason)| matches!(reason, Reason::Kicked | Reason::SlowConsumer));
         promise!(!is_fair || was_told || !is_sent_away, "the page of {peer} ends and does not know why");
         Ok(())

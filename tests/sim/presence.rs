@@ -100,7 +100,7 @@ pub fn has_left(connection: &mut Connection, now: Instant, reason: Reason, limit
 }
 
 /// Whether ICE may take its browser for dead.
-fn is_out_of_reach(connection: &Connection, now: Instant) -> bool {
+pub fn is_out_of_reach(connection: &Connection, now: Instant) -> bool {
     now - connection.answered_at >= SILENCE_MIN
         || connection.rebound_at.is_some_and(|at| now - at <= REBIND_MAX)
         || connection.is_replaced
