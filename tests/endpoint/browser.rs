@@ -165,7 +165,9 @@ impl Browser {
                     let bytes = Vec::from(transmit.contents);
                     alike =
                         if self.out.back().is_some_and(|last| last.bytes.len() == bytes.len()) { alike + 1 } else { 0 };
-                    if alike == ALIKE_MAX && bytes.len() < 100 {
+                    // The more of the handshake has come, the longer they are.
+                    let bytes_max = if self.is_open() { 100 } else { 400 };
+                    if alike == ALIKE_MAX && bytes.len() < bytes_max {
                         self.out.truncate(self.out.len() - ALIKE_MAX);
                         self.wake_at = Some(now + ALIKE_PAUSE);
                         return;

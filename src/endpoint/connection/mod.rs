@@ -67,7 +67,7 @@ pub(super) struct Connection {
     /// Of the messages of `lt`.
     newest: Newest,
     clock: Instant,
-    /// The last time that `rtc` was given; at most [`RTC_STEP`] behind the clock.
+    /// The last time that `rtc` was given; at most `RTC_STEP` behind the clock.
     rtc_clock: Instant,
     wake_at: Option<Instant>,
     /// Whether `rtc` has nothing more to give, and the datagrams that it was fed since it had not.
