@@ -24,6 +24,7 @@ mod room_page;
 mod run;
 mod session;
 mod slowness;
+mod sources;
 mod talk;
 mod theft;
 mod trace;

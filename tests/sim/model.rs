@@ -63,6 +63,8 @@ pub struct Model {
     pub live: BTreeMap<PeerId, IpAddr>,
     /// Claims of those who never follow them up.
     pub thefts: Vec<(Instant, SocketAddr)>,
+    /// The connections that datagrams have come from, by address: whose, and which page's.
+    pub sources: BTreeMap<SocketAddr, BTreeSet<(PeerId, u32)>>,
     /// An offer of a new peer is being taken.
     pub newcomer: Option<IpAddr>,
     /// The page whose datagram is being taken.
@@ -77,6 +79,7 @@ impl Model {
             connections: BTreeMap::new(),
             live: BTreeMap::new(),
             thefts: Vec::new(),
+            sources: BTreeMap::new(),
             newcomer: None,
             speaker: None,
         }

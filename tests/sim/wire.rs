@@ -23,13 +23,15 @@ impl World {
     ) -> Result<(), Fault> {
         let (mut must_route, mut must_not_route) = (false, false);
         if let Some(peer) = peer {
+            self.model.came_from(from, peer, page);
+            let is_shared = self.model.is_shared(self.now, from, peer, page);
             let connection = self.model.connection(peer)?;
             let is_at_home = connection.rebound_at.is_none() && !connection.is_replaced;
             let is_its_own = connection.page == page;
             must_route = connection.is_here() && is_its_own && is_at_home && !arrival.is_corrupt;
             let is_gone =
                 connection.left.is_some_and(|(at, _)| !connection.has_session || self.now > at + LAST_WORDS_MAX);
-            must_not_route = is_its_own && (is_gone || connection.away_since.is_some()) && !connection.is_replaced;
+            must_not_route = is_its_own && (is_gone || connection.away_since.is_some()) && !is_shared;
             let is_connected = connection.left.is_none() && connection.away_since.is_none();
             if is_its_own && is_connected && !arrival.is_corrupt && !connection.is_replaced {
                 connection.heard(self.now, &arrival.bytes, is_at_home && arrival.is_plain());
