@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use patchcord::Reason;
 
+use crate::backlog::Backlog;
 use crate::lane::Lane;
 use crate::slowness::Slowness;
 
@@ -49,9 +50,9 @@ pub struct Connection {
     /// To the server, and to the page.
     pub up: Lane,
     pub down: Lane,
-    /// Bytes sent to it since it was last heard.
+    /// Reliable bytes sent to it since it was last heard.
     pub unheard_reliable: usize,
-    pub unheard_unreliable: usize,
+    pub backlog: Backlog,
     pub slowness: Slowness,
 }
 
@@ -94,7 +95,7 @@ impl Connection {
             up: Lane::default(),
             down: Lane::default(),
             unheard_reliable: 0,
-            unheard_unreliable: 0,
+            backlog: Backlog::new(now),
             slowness: Slowness::default(),
         }
     }
@@ -127,8 +128,12 @@ impl Connection {
         if surely && datagram.first().is_some_and(|first| (20..=63).contains(first)) {
             self.surely_heard_at = now;
         }
+        self.nothing_is_unheard(now);
+    }
+
+    fn nothing_is_unheard(&mut self, now: Instant) {
         self.unheard_reliable = 0;
-        self.unheard_unreliable = 0;
+        self.backlog = Backlog::new(now);
     }
 
     pub fn page_ended(&mut self, now: Instant, told_server: bool) {

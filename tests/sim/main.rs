@@ -3,6 +3,7 @@
 //! a finding.
 
 mod application;
+mod backlog;
 #[path = "../endpoint/browser.rs"]
 mod browser;
 mod chance;

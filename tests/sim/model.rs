@@ -32,7 +32,6 @@ const SLOW_MAX: Duration = Duration::from_secs(1);
 const ENTRY_BYTES: usize = 64;
 const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 const WINDOW_BYTES_MAX: usize = 128 * 1024;
-const UNRELIABLE_BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,14 +234,8 @@ impl Model {
                     // A newer one takes the place of one that waits.
                     Channel::Latest => {}
                     Channel::Unreliable => {
-                        // Whatever its size, a message may go when nothing else is on the way.
-                        let is_first = connection.unheard_unreliable == 0;
-                        connection.unheard_unreliable += bytes;
-                        let waiting = connection.unheard_unreliable;
-                        // SCTP gives up what was not acknowledged when its timer ends, after 1 s at the earliest.
-                        let given_up = (now - connection.heard_at).as_secs() as usize;
-                        let fits = is_first || waiting <= (1 + given_up) * UNRELIABLE_BACKLOG_BYTES_MAX;
-                        promise!(fits, "{waiting} unreliable bytes wait for {peer}");
+                        let fits = connection.backlog.sent(now, bytes);
+                        fits.map_err(|waiting| Fault(format!("{waiting} unreliable bytes wait for {peer}")))?;
                     }
                 }
             }
