@@ -116,6 +116,8 @@ impl Connection {
         (self.rebound_at, self.is_replaced) = (None, false);
         self.claims.remove(&page);
         self.slowness = Slowness::default();
+        // A new SCTP has nothing on the way yet, and with its offer the page has said what it has had.
+        self.nothing_is_unheard(now);
     }
 
     /// A datagram of its browser arrived whole; `surely` if the server has no reason to ignore it.
