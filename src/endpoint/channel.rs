@@ -1,6 +1,6 @@
 //! The data channels a browser opens, known by their labels.
 
-use str0m::channel::{ChannelConfig, Reliability};
+use super::sctp::ChannelOpen;
 
 /// One of the data channels of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,12 +58,18 @@ impl DataChannel {
         }
     }
 
-    /// The channel that a browser opened with this configuration. `None` for another label, and for a reliable
+    /// The channel that a browser opened like this. `None` for another label, and for a reliable
     /// channel that is not ordered and reliable: what we promise on it would not hold.
-    pub(super) fn opened(config: &ChannelConfig) -> Option<DataChannel> {
-        let channel = DataChannel::ALL.into_iter().find(|channel| channel.label() == config.label)?;
-        let reliable = config.ordered && config.reliability == Reliability::Reliable;
+    pub(super) fn opened(open: &ChannelOpen) -> Option<DataChannel> {
+        let channel = DataChannel::ALL.into_iter().find(|channel| channel.label() == open.label)?;
+        let reliable = open.is_ordered && open.is_reliable;
         (channel != DataChannel::Application(Channel::Reliable) || reliable).then_some(channel)
+    }
+
+    /// How we open it ourselves.
+    pub(super) fn to_open(self) -> ChannelOpen {
+        let is_reliable = self == DataChannel::Application(Channel::Reliable);
+        ChannelOpen { label: self.label().to_owned(), is_ordered: is_reliable, is_reliable }
     }
 }
 
@@ -98,29 +104,19 @@ fn place(channel: DataChannel) -> usize {
 mod tests {
     use super::*;
 
-    fn config(label: &str, ordered: bool, reliability: Reliability) -> ChannelConfig {
-        ChannelConfig { label: label.into(), ordered, reliability, ..Default::default() }
+    fn open(label: &str, is_ordered: bool, is_reliable: bool) -> ChannelOpen {
+        ChannelOpen { label: label.into(), is_ordered, is_reliable }
     }
 
     #[test]
     fn known_by_label_and_promise() {
-        let never = Reliability::MaxRetransmits { retransmits: 0 };
-        assert_eq!(
-            DataChannel::opened(&config("ro", true, Reliability::Reliable)),
-            Some(DataChannel::Application(Channel::Reliable))
-        );
-        assert_eq!(
-            DataChannel::opened(&config("uu", false, never)),
-            Some(DataChannel::Application(Channel::Unreliable))
-        );
-        assert_eq!(
-            DataChannel::opened(&config("uu", true, Reliability::Reliable)),
-            Some(DataChannel::Application(Channel::Unreliable))
-        );
-        assert_eq!(DataChannel::opened(&config("ro", false, Reliability::Reliable)), None);
-        assert_eq!(DataChannel::opened(&config("ro", true, never)), None);
-        assert_eq!(DataChannel::opened(&config("lt", false, never)), Some(DataChannel::Application(Channel::Latest)));
-        assert_eq!(DataChannel::opened(&config("ctl", false, never)), Some(DataChannel::Control));
-        assert_eq!(DataChannel::opened(&config("chat", true, Reliability::Reliable)), None);
+        for channel in DataChannel::ALL {
+            assert_eq!(DataChannel::opened(&channel.to_open()), Some(channel));
+        }
+        let unreliable = DataChannel::Application(Channel::Unreliable);
+        assert_eq!(DataChannel::opened(&open("uu", true, true)), Some(unreliable));
+        assert_eq!(DataChannel::opened(&open("ro", false, true)), None);
+        assert_eq!(DataChannel::opened(&open("ro", true, false)), None);
+        assert_eq!(DataChannel::opened(&open("chat", true, true)), None);
     }
 }

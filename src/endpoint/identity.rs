@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use str0m::config::DtlsVersion;
 use str0m::{DATAGRAM_MTU_TARGET, IceCreds, Rtc, RtcConfig};
 
-use super::limits::{RELIABLE_WINDOW_BYTES, UNRELIABLE_BACKLOG_BYTES_MAX};
-use super::sctp::{EmptyMark, SharedWire, Tap};
+use super::dtls::{Handshake, Provider};
+use super::sctp::Nonces;
 use crate::signal::MESSAGE_BYTES_MAX;
 
 /// Characters of a ufrag. It is how a first datagram finds its peer, so it must be unique: 6 bits each, 96 in all.
@@ -22,21 +22,15 @@ const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 #[derive(Debug)]
 pub(super) struct Identity {
     config: RtcConfig,
-    mark: EmptyMark,
-    tap: &'static Tap,
+    provider: &'static Provider,
     // ChaCha12: str0m's own credentials come from `fastrand`, which is not for secrets.
     rng: StdRng,
 }
 
 impl Identity {
     pub(super) fn new(seed: [u8; 32]) -> Identity {
-        let mut rng = StdRng::from_seed(seed);
-        let mut random = [0; 16];
-        rng.fill_bytes(&mut random);
-        let mark = EmptyMark::new(random);
-
-        let tap = Tap::leak(mark, DATAGRAM_MTU_TARGET);
-        let crypto = tap.crypto();
+        let provider = Provider::leak(DATAGRAM_MTU_TARGET);
+        let crypto = provider.crypto();
         // One certificate for all: set-up is cheaper, and Firefox dislikes many with one issuer and serial.
         let certificate =
             crypto.dtls_provider.generate_certificate().expect("aws-lc-rs generates certificates without input");
@@ -45,23 +39,23 @@ impl Identity {
             .set_dtls_cert(certificate)
             .set_dtls_version(DtlsVersion::Auto)
             .clear_codecs()
-            .set_sctp_max_message_size(MESSAGE_BYTES_MAX as u32)
-            // str0m refuses a write beyond this. Our own two bounds are tighter, so it never does.
-            .set_sctp_max_buffered_amount(RELIABLE_WINDOW_BYTES + UNRELIABLE_BACKLOG_BYTES_MAX + 2 * MESSAGE_BYTES_MAX);
-        Identity { config, mark, tap, rng }
+            .set_sctp_max_message_size(MESSAGE_BYTES_MAX as u32);
+        Identity { config, provider, rng: StdRng::from_seed(seed) }
     }
 
-    pub(super) fn mark(&self) -> EmptyMark {
-        self.mark
+    /// What an SCTP association draws at random.
+    pub(super) fn nonces(&mut self) -> Nonces {
+        Nonces::new(&mut self.rng)
     }
 
-    /// A new `Rtc`, its wire, and the ufrag by which the browser's first datagram will name it.
-    pub(super) fn rtc(&mut self, now: Instant) -> (Box<Rtc>, SharedWire, String) {
+    /// A new `Rtc`, the handle of its DTLS, and the ufrag by which the browser's first datagram will name it.
+    pub(super) fn rtc(&mut self, now: Instant) -> (Box<Rtc>, Handshake, String) {
         let credentials = IceCreds { ufrag: self.ice_string(UFRAG_CHARS), pass: self.ice_string(PASSWORD_CHARS) };
         let ufrag = credentials.ufrag.clone();
         let rtc = self.config.clone().set_local_ice_credentials(credentials).build(now);
+        let handshake = self.provider.take_handshake().expect("an `Rtc` makes its DTLS while it is built");
         // About 10 KB, which nobody should move around.
-        (Box::new(rtc), self.tap.take_wire(now), ufrag)
+        (Box::new(rtc), handshake, ufrag)
     }
 
     /// A secret for a token, of as many bits as an ICE password.

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// and peers that are away; those give their places up to newcomers, the longest away first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Peers overall. A peer costs about 70 KiB, so the default of 256 stays under 20 MiB.
+    /// Peers overall. A peer costs about 45 KiB, so the default of 256 stays under 16 MiB.
     pub peers_max: usize,
     /// Peers from one address. The default of 32 lets a class behind one router in, and nobody take every place. One
     /// IPv6 network (/64), which may be a whole LAN or one host, has half of all places.
@@ -76,8 +76,7 @@ pub(super) const EARLY_MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Channels that one peer may open over its life. It needs four.
 pub(super) const CHANNELS_OPENED_MAX: usize = 64;
 
-/// SCTP stream ids from this one on are ignored. Browsers number from 0 up; str0m keeps state for every id it sees and
-/// walks it on each poll.
+/// What comes on SCTP streams from this one on is acknowledged and dropped: each costs memory, and browsers number from 0 up.
 pub(super) const STREAM_IDS_MAX: u16 = 64;
 
 /// Bytes of reliable messages that one peer has not had: four messages of full size. Of a plain page, what waits beyond what
@@ -93,11 +92,16 @@ pub(super) const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// Between such words: any of them may be lost.
 pub(super) const FAREWELL_EVERY: Duration = Duration::from_millis(100);
 
-/// Reliable bytes handed to SCTP and not yet acknowledged, on a long path: 50 Mbit/s at a busy Wi-Fi's 20 ms. sctp-proto walks
-/// all of it on each poll, so a short path has less, which is faster there: 66 MB/s echoed over loopback where this gives 54.
+/// Bytes that one peer may have sent before they are a message in its turn: what its SCTP is told that there is room for.
+pub(super) const RECEIVED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Pieces of them, fragments and messages: four messages of full size, several times over. Each may cost a walk over others.
+pub(super) const RECEIVED_PIECES_MAX: usize = 4096;
+
+/// Reliable bytes handed to SCTP and not yet acknowledged, on a long path: 50 Mbit/s at a busy Wi-Fi's 20 ms.
 pub(super) const RELIABLE_WINDOW_BYTES: usize = 128 * 1024;
 
-/// The same on a short path.
+/// The same on a short path, where more would only wait in a socket's buffer.
 pub(super) const RELIABLE_WINDOW_BYTES_MIN: usize = 48 * 1024;
 
 /// The rate in between, in bytes a second, of a window a round trip: 200 Mbit/s.
@@ -107,21 +111,14 @@ pub(super) const RELIABLE_RATE: usize = 24_000_000;
 /// on a quiet link; past it the link is behind and the message would be stale.
 pub(super) const UNRELIABLE_BACKLOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Unreliable bytes that may wait inside SCTP for room in its congestion window, beyond one message: what a tick may send at
-/// once before the window has grown. Whatever waits there cannot be taken back when it is stale.
+/// Unreliable bytes that may wait for the end of a reliable message that has begun to leave: what a tick may send at once.
+/// Whatever waits there cannot be taken back when it is stale.
 pub(super) const UNRELIABLE_WAITING_BYTES_MAX: usize = 4 * 1024;
 
 /// A deadline that the transport asks for again at once would make the caller spin; it waits this long at least.
 pub(super) const WAKE_AGAIN_MIN: Duration = Duration::from_millis(1);
 
-/// Datagrams that an open peer's transport takes before it is drained. dimpl drops what comes after the 30th.
-pub(super) const FED_MAX: usize = 16;
-
-/// How far the transport's clock may be behind when a message is sent. It runs all of its timers to learn the time, and none
-/// of them is as short.
-pub(super) const RTC_STEP: Duration = Duration::from_millis(1);
-
-/// Steps of one drain of an `Rtc`. The largest honest one, 256 KiB of fragments, takes a few hundred.
+/// Steps of one drain of a transport. The largest honest one, 256 KiB of fragments, takes a few hundred.
 pub(super) const DRAIN_STEPS_MAX: usize = 100_000;
 
 #[cfg(test)]
@@ -142,7 +139,7 @@ mod tests {
             ("a message", format!("{MESSAGE_BYTES_MAX} bytes")),
             ("reliable messages that one peer has not had", format!("{RELIABLE_LOG_BYTES_MAX} bytes")),
             ("unreliable bytes not acknowledged by one peer", format!("{UNRELIABLE_BACKLOG_BYTES_MAX} bytes")),
-            ("unreliable bytes waiting for SCTP's window", format!("{UNRELIABLE_WAITING_BYTES_MAX} bytes")),
+            ("unreliable bytes behind a reliable message that leaves", format!("{UNRELIABLE_WAITING_BYTES_MAX} bytes")),
             ("grace time of a peer that is away", format!("{} s", default.grace.as_secs())),
             ("to take half of a full reliable budget", format!("{} s", default.slow_consumer_after.as_secs())),
             ("channels that one peer opens", CHANNELS_OPENED_MAX.to_string()),

@@ -10,6 +10,7 @@ mod control;
 mod datagram;
 mod deadline;
 mod dial;
+mod dtls;
 mod event;
 mod ice_memory;
 mod id;
@@ -27,6 +28,7 @@ mod roster;
 mod route;
 mod sctp;
 mod session;
+mod transport;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -54,6 +56,8 @@ use identity::Identity;
 use opening::Claim;
 use roster::{Place, Roster};
 use route::Routes;
+use sctp::Association;
+use transport::{Outgoing, Transport};
 
 /// A datagram to send, by the UDP socket that owns `from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +112,7 @@ pub struct Endpoint {
 /// Where peers put what they have to say.
 #[derive(Debug, Default)]
 struct Outbox {
-    transmits: VecDeque<Transmit>,
+    outgoing: Outgoing,
     events: VecDeque<Event>,
 }
 
@@ -154,7 +158,7 @@ impl Endpoint {
     ) -> Result<(PeerId, Answer), Refusal> {
         let returning = offer.session().and_then(|ask| self.returning(now, ask)).transpose()?;
         self.make_room(address, returning.is_some())?;
-        let (mut rtc, wire, ufrag) = self.identity.rtc(now);
+        let (mut rtc, handshake, ufrag) = self.identity.rtc(now);
         let sdp = catch_unwind(AssertUnwindSafe(|| accept(&mut rtc, offer, facing))).unwrap_or_else(|_| {
             self.stats.panics += 1;
             Err(Refusal::Internal)
@@ -170,13 +174,13 @@ impl Endpoint {
         };
         let peer = claim.peer();
         let received = self.roster.away(peer).map_or(0, |away| away.session.received);
+        let association = Association::answering(self.identity.nonces());
+        let transport = Transport::new(now, rtc, handshake, association);
         let accepted = Accepted {
-            rtc,
-            wire,
+            transport,
             ufrag: ufrag.clone(),
             address,
             message_bytes_max: offer.message_bytes_max(),
-            mark: self.identity.mark(),
             claim,
             epoch: self.epoch,
             slow_consumer_after: self.limits.slow_consumer_after,
@@ -243,8 +247,8 @@ impl Endpoint {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        while self.out.transmits.is_empty() && self.out.events.is_empty() && self.go_on() {}
-        self.out.transmits.pop_front()
+        while self.out.outgoing.transmits.is_empty() && self.out.events.is_empty() && self.go_on() {}
+        self.out.outgoing.transmits.pop_front()
     }
 
     /// The next event.

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 const BYTES_MAX: usize = 64 * 1024;
 
-/// SCTP's timer ends at most so often. It then gives up all that is unreliable and on the way, and there is room again.
-const GIVEN_UP_EVERY: Duration = Duration::from_secs(1);
+/// Unreliable data of which nothing is heard is given up so long after it was sent, and there is room again.
+const GIVEN_UP_AFTER: Duration = Duration::from_millis(350);
 
 #[derive(Debug)]
 pub struct Backlog {
     heard_at: Instant,
-    /// What waits at least: sent since SCTP must have given up what was before.
+    /// What waits at least: sent since what was before must have been given up.
     bytes: usize,
     /// How often it must have.
     given_up: u32,
@@ -28,11 +28,10 @@ impl Backlog {
             self.bytes += bytes;
             return Ok(());
         }
-        // When the browser was heard the timer may have run for something older, and end at once.
-        if now < self.heard_at + GIVEN_UP_EVERY * self.given_up {
+        self.given_up += 1;
+        if now < self.heard_at + GIVEN_UP_AFTER * self.given_up {
             return Err(self.bytes + bytes);
         }
-        self.given_up += 1;
         self.bytes = bytes;
         Ok(())
     }

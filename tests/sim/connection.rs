@@ -41,8 +41,9 @@ pub struct Connection {
     pub surely_heard_at: Instant,
     /// When an answer of its browser to one of our ICE checks last arrived whole. ICE judges by these alone.
     pub answered_at: Instant,
-    /// When the server last began to see it at another address.
+    /// When the server last began to see it at another address, and which of its pages that was.
     pub rebound_at: Option<Instant>,
+    rebound_page: u32,
     /// Its address proved to be a newer connection's.
     pub is_replaced: bool,
     /// What the application asked for, and its words if the page is not to come back.
@@ -90,6 +91,7 @@ impl Connection {
             surely_heard_at: now,
             answered_at: now,
             rebound_at: None,
+            rebound_page: 0,
             is_replaced: false,
             disconnected: None,
             up: Lane::default(),
@@ -112,12 +114,19 @@ impl Connection {
     /// It has a connection, from now on: of this page, from this address.
     pub fn is_connected(&mut self, now: Instant, page: u32, address: SocketAddr) {
         (self.page, self.address) = (page, address);
+        // A page that moved while it opened may be open by what it sent before.
+        self.rebound_at = self.rebound_at.filter(|_| self.rebound_page == page);
+        self.is_replaced = false;
         (self.heard_at, self.surely_heard_at, self.answered_at) = (now, now, now);
-        (self.rebound_at, self.is_replaced) = (None, false);
         self.claims.remove(&page);
         self.slowness = Slowness::default();
         // A new SCTP has nothing on the way yet, and with its offer the page has said what it has had.
         self.nothing_is_unheard(now);
+    }
+
+    /// The server sees this page at another address from now on.
+    pub fn rebinds(&mut self, now: Instant, page: u32) {
+        (self.rebound_at, self.rebound_page) = (Some(now), page);
     }
 
     /// A datagram of its browser arrived whole; `surely` if the server has no reason to ignore it.

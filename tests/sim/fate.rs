@@ -40,7 +40,8 @@ impl World {
                 self.visitors[index].rebind();
                 self.by_address.insert(self.visitors[index].seen_as, index);
                 if let Some(peer) = peer {
-                    self.model.connection(peer)?.rebound_at = Some(now);
+                    let page = self.visitors[index].pages;
+                    self.model.connection(peer)?.rebinds(now, page);
                 }
                 self.plan_happening(index);
                 Ok(())

@@ -1,42 +1,46 @@
 //! The channels that a page opens, and what comes on them.
 
-use str0m::channel::{ChannelData, ChannelId};
-
 use super::super::channel::DataChannel;
 use super::super::limits::CHANNELS_OPENED_MAX;
+use super::super::sctp::{ChannelOpen, StreamId};
 use super::super::{Channel, Data, Event, Outbox, Reason, latest};
 use super::{Connection, Ended, Phase};
 
 impl Connection {
-    pub(super) fn channel_opened(&mut self, id: ChannelId) -> Result<(), Ended> {
+    pub(super) fn channel_opened(&mut self, stream: StreamId, open: &ChannelOpen) -> Result<(), Ended> {
         self.channels_opened += 1;
         if self.channels_opened > CHANNELS_OPENED_MAX {
             return Err(Ended::over(Reason::Violation));
         }
-        let config = self.rtc.channel(id).and_then(|channel| channel.config().cloned());
-        match config.as_ref().and_then(DataChannel::opened) {
+        match DataChannel::opened(open) {
             Some(channel) if self.needs.contains(&channel) && self.channels[channel].is_none() => {
-                self.channels[channel] = Some(id);
+                self.channels[channel] = Some(stream);
             }
-            _ => self.rtc.direct_api().close_data_channel(id),
+            _ => self.transport.association.close(stream),
         }
         Ok(())
     }
 
-    pub(super) fn channel_of(&self, id: ChannelId) -> Option<DataChannel> {
-        DataChannel::ALL.into_iter().find(|channel| self.channels[*channel] == Some(id))
+    pub(super) fn channel_of(&self, stream: StreamId) -> Option<DataChannel> {
+        DataChannel::ALL.into_iter().find(|channel| self.channels[*channel] == Some(stream))
     }
 
-    pub(super) fn message_arrived(&mut self, message: ChannelData, out: &mut Outbox) -> Result<(), Ended> {
-        let channel = match self.channel_of(message.id) {
+    pub(super) fn message_arrived(
+        &mut self,
+        stream: StreamId,
+        is_binary: bool,
+        bytes: Vec<u8>,
+        out: &mut Outbox,
+    ) -> Result<(), Ended> {
+        let channel = match self.channel_of(stream) {
             Some(DataChannel::Application(channel)) => channel,
-            Some(DataChannel::Control) => return self.control_arrived(&message.data),
+            Some(DataChannel::Control) => return self.control_arrived(&bytes),
             None => return Ok(()),
         };
         let (is_binary, bytes) = match channel {
-            Channel::Reliable | Channel::Unreliable => (message.binary, message.data),
+            Channel::Reliable | Channel::Unreliable => (is_binary, bytes),
             Channel::Latest => {
-                let Some(latest) = latest::read(message.data) else { return Err(Ended::over(Reason::Violation)) };
+                let Some(latest) = latest::read(bytes) else { return Err(Ended::over(Reason::Violation)) };
                 if !self.newest.is_news(latest.seq) {
                     return Ok(());
                 }

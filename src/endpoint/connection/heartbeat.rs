@@ -36,7 +36,7 @@ impl Connection {
 
     /// Whether its page has been heard lately enough that nobody else can be it.
     pub(in crate::endpoint) fn is_heard(&self, now: Instant) -> bool {
-        let heard_at = self.wire.lock().heard_at();
+        let heard_at = self.transport.heard_at();
         match &self.phase {
             Phase::Open(open) => open.liveness.as_ref().is_some_and(|liveness| liveness.is_here(now, heard_at)),
             Phase::Opening(_) | Phase::Farewell(_) => false,
@@ -48,7 +48,8 @@ impl Connection {
         if !self.has_control() {
             return Ok(());
         }
-        self.advance(now)?;
+        self.set_clock(now);
+        self.transport.association.abandon();
         self.say(&FromServer::Over { why, text: "" }.to_bytes())?;
         self.drain(out)
     }
@@ -61,7 +62,8 @@ impl Connection {
         text: &str,
         out: &mut Outbox,
     ) -> Result<(), Ended> {
-        self.advance(now)?;
+        self.set_clock(now);
+        self.transport.association.abandon();
         let words = FromServer::Over { why, text }.to_bytes();
         self.phase = Phase::Farewell(Farewell { until: self.clock + FAREWELL_MAX, next_at: self.clock, words });
         self.keep_alive()?;
@@ -70,7 +72,7 @@ impl Connection {
 
     /// Says what is due on `ctl`. The transport must be drained afterwards.
     pub(super) fn keep_alive(&mut self) -> Result<(), Ended> {
-        let (now, heard_at) = (self.clock, self.wire.lock().heard_at());
+        let (now, heard_at) = (self.clock, self.transport.heard_at());
         match &mut self.phase {
             Phase::Opening(_) => Ok(()),
             Phase::Open(open) => {

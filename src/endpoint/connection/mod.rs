@@ -1,42 +1,37 @@
-//! One connection of a browser: its `Rtc`, and its life in protocol order. Opening (ICE, DTLS, SCTP, its channels), open,
+//! One connection of a browser: its transport, and its life in protocol order. Opening (ICE, DTLS, SCTP, its channels), open,
 //! and, if there is something to tell, a farewell.
 
 mod arriving;
+mod draining;
 mod heartbeat;
 mod sending;
-mod transport;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use str0m::channel::ChannelId;
-use str0m::{IceConnectionState, Input, Rtc};
-
 use super::channel::{DataChannel, PerChannel};
 use super::datagram::Datagram;
-use super::ice_memory::IceMemory;
 use super::id::ConnectionId;
 use super::latest::Newest;
-use super::limits::{FED_MAX, SOURCES_MAX, WAKE_AGAIN_MIN};
+use super::limits::SOURCES_MAX;
 use super::liveness::Liveness;
 use super::opening::{Claim, Opening};
 use super::route::Kind;
-use super::sctp::{EmptyMark, SharedWire};
+use super::sctp::StreamId;
 use super::session::Session;
+use super::transport::Transport;
 use super::{Event, Outbox, Reason, Why};
 use heartbeat::Farewell;
 use sending::Open;
 
 /// What a connection begins with.
 pub(super) struct Accepted {
-    pub(super) rtc: Box<Rtc>,
-    pub(super) wire: SharedWire,
+    pub(super) transport: Transport,
     pub(super) ufrag: String,
     /// The address that the offer came from.
     pub(super) address: IpAddr,
     pub(super) message_bytes_max: usize,
-    pub(super) mark: EmptyMark,
     pub(super) claim: Claim,
     /// The zero of the clock that the page hears of.
     pub(super) epoch: Instant,
@@ -45,34 +40,25 @@ pub(super) struct Accepted {
 
 pub(super) struct Connection {
     id: ConnectionId,
-    rtc: Box<Rtc>,
-    wire: SharedWire,
+    transport: Transport,
     /// The address its offer came from.
     address: IpAddr,
     ufrag: String,
     message_bytes_max: usize,
-    mark: EmptyMark,
     epoch: Instant,
     slow_consumer_after: Duration,
     phase: Phase,
     /// The channels that its page has to open, and may.
     needs: &'static [DataChannel],
-    channels: PerChannel<Option<ChannelId>>,
+    channels: PerChannel<Option<StreamId>>,
     channels_opened: usize,
-    /// Bytes of unreliable messages given to SCTP; [`Wire`](super::sctp) counts those that have left.
-    unreliable_written: u64,
     /// Addresses that a request with its password came from, newest last.
     sources: VecDeque<SocketAddr>,
-    ice_memory: IceMemory,
     /// Of the messages of `lt`.
     newest: Newest,
     clock: Instant,
-    /// The last time that `rtc` was given; at most `RTC_STEP` behind the clock.
-    rtc_clock: Instant,
-    wake_at: Option<Instant>,
-    /// Whether `rtc` has nothing more to give, and the datagrams that it was fed since it had not.
+    /// Whether the transport has nothing more to give.
     is_at_rest: bool,
-    fed: usize,
     /// Its page has said that it closes.
     has_heard_bye: bool,
     /// The deadline that the endpoint knows of.
@@ -108,31 +94,23 @@ impl Ended {
 impl Connection {
     /// A connection whose offer has been accepted.
     pub(super) fn new(id: ConnectionId, accepted: Accepted, now: Instant) -> Connection {
-        let Accepted { rtc, wire, ufrag, address, message_bytes_max, mark, claim, epoch, slow_consumer_after } =
-            accepted;
+        let Accepted { transport, ufrag, address, message_bytes_max, claim, epoch, slow_consumer_after } = accepted;
         Connection {
             id,
-            rtc,
-            wire,
+            transport,
             address,
             ufrag,
             message_bytes_max,
-            mark,
             epoch,
             slow_consumer_after,
             needs: claim.needs(),
             phase: Phase::Opening(Opening::new(now, claim)),
             channels: PerChannel::default(),
             channels_opened: 0,
-            unreliable_written: 0,
             sources: VecDeque::new(),
-            ice_memory: IceMemory::default(),
             newest: Newest::default(),
             clock: now,
-            rtc_clock: now,
-            wake_at: Some(now),
             is_at_rest: true,
-            fed: 0,
             has_heard_bye: false,
             scheduled: None,
         }
@@ -235,14 +213,11 @@ impl Connection {
 
     /// When to call [`Connection::handle_timeout`], and what for.
     fn deadline(&self) -> Option<(Instant, Why)> {
-        let transport = self.wake_at.map(|at| (at, Why::Transport));
-        let (probe, heard_at) = {
-            let wire = self.wire.lock();
-            (wire.deadline().map(|at| (at, Why::Probe)), wire.heard_at())
-        };
+        let transport = self.transport.deadline().map(|at| (at, Why::Transport));
+        let probe = self.transport.probe_at().map(|at| (at, Why::Probe));
         let of_phase = match &self.phase {
             Phase::Opening(opening) => Some((opening.until, Why::Opening)),
-            Phase::Open(open) => open.deadline(heard_at, self.slow_consumer_after),
+            Phase::Open(open) => open.deadline(self.transport.heard_at(), self.slow_consumer_after),
             Phase::Farewell(farewell) => Some((farewell.deadline(), Why::Farewell)),
         };
         [of_phase, transport, probe].into_iter().flatten().min()
@@ -250,19 +225,18 @@ impl Connection {
 
     /// Whether a STUN request that names this connection knows its password (RFC 8489, section 9.1.3).
     pub(super) fn proves(&self, now: Instant, datagram: Datagram<'_>) -> bool {
-        datagram.receive().is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+        self.transport.accepts(now, datagram)
     }
 
     /// Whether a check of our own was answered from this address, so that the browser receives what is sent there.
     pub(super) fn reaches(&self, now: Instant, from: SocketAddr, to: SocketAddr) -> bool {
         // str0m says so of any DTLS that comes from there, even of a record with nothing in it.
         const RECORD: [u8; 13] = [23, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let receive = Datagram { from, to, bytes: &RECORD }.receive();
-        receive.is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+        self.transport.accepts(now, Datagram { from, to, bytes: &RECORD })
     }
 
-    /// Takes a datagram. What comes of one to an open peer is there when it is [drained](Connection::drain_to_event), so that a
-    /// batch costs one drain.
+    /// Takes a datagram. What comes of one to an open peer is there when it is [drained](Connection::drain_to_event), so that
+    /// the answers to a batch leave together.
     pub(super) fn handle_datagram(
         &mut self,
         now: Instant,
@@ -276,11 +250,10 @@ impl Connection {
             opening.hold_datagram(datagram);
             return Ok(());
         }
-        self.feed(now, datagram);
-        if self.is_open() && self.fed < FED_MAX && Kind::of(datagram.bytes) == Kind::Dtls {
-            return Ok(());
-        }
-        self.drain(out)
+        self.set_clock(now);
+        self.is_at_rest = false;
+        self.transport.handle_datagram(self.clock, datagram, &mut out.outgoing);
+        if self.is_open() { Ok(()) } else { self.drain(out) }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) -> Result<(), Ended> {
@@ -293,50 +266,15 @@ impl Connection {
             // What has come may be what the deadline was for.
             self.drain(out)?;
         }
-        self.clock = self.clock.max(now);
-        {
-            let mut wire = self.wire.lock();
-            wire.set_now(self.clock);
-            wire.handle_timeout();
-        }
-        self.pass_time()?;
+        self.set_clock(now);
+        self.transport.handle_timeout(self.clock, &mut out.outgoing).map_err(|failure| self.failed(failure))?;
         self.keep_alive()?;
-        self.drain(out)?;
-        if self.wake_at.is_some_and(|at| at <= now) {
-            self.wake_at = Some(now + WAKE_AGAIN_MIN);
-        }
-        Ok(())
+        self.drain(out)
     }
 
     /// Tells the browser that it is over, as far as one flight of datagrams can.
     pub(super) fn close(&mut self, now: Instant, out: &mut Outbox) {
-        // Whatever fails here, the connection is removed all the same.
-        if self.advance(now).is_ok() && self.rtc.close().is_ok() {
-            let _ = self.drain(out);
-        }
-    }
-
-    fn handle_event(&mut self, event: str0m::Event, out: &mut Outbox) -> Result<(), Ended> {
-        match event {
-            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                Err(Ended::lost(Reason::TimedOut))
-            }
-            str0m::Event::IceConnectionStateChange(state) => {
-                if let Phase::Opening(opening) = &mut self.phase {
-                    opening.ice_connected |= state.is_connected();
-                }
-                Ok(())
-            }
-            str0m::Event::ChannelOpen(id, _label) => self.channel_opened(id),
-            str0m::Event::ChannelData(data) => self.message_arrived(data, out),
-            str0m::Event::ChannelClose(id) if self.channel_of(id).is_some() => Err(Ended::lost(Reason::Closed)),
-            str0m::Event::Closed => Err(Ended::lost(Reason::Closed)),
-            _ => Ok(()),
-        }
-    }
-
-    fn failed(&self, error: &dyn std::error::Error) -> Ended {
-        tracing::info!(connection = %self.id, %error, "the transport ended");
-        Ended::lost(Reason::Failed)
+        self.set_clock(now);
+        self.transport.close(self.clock, &mut out.outgoing);
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::super::channel::DataChannel;
 use super::super::latest::{self, HEADER_BYTES};
-use super::super::limits::{RELIABLE_LOG_BYTES_MAX, UNRELIABLE_BACKLOG_BYTES_MAX, UNRELIABLE_WAITING_BYTES_MAX};
+use super::super::limits::RELIABLE_LOG_BYTES_MAX;
 use super::super::liveness::Liveness;
 use super::super::session::Session;
 use super::super::{Channel, Data, Outbox, Payload, Reason, SendOutcome, Why};
@@ -78,7 +78,7 @@ impl Connection {
             return Ok(SendOutcome::Full);
         }
         if has_room {
-            self.advance(now)?;
+            self.set_clock(now);
             if is_direct {
                 self.write(channel, payload)?;
             }
@@ -92,7 +92,7 @@ impl Connection {
         if !self.has_room(channel, payload.bytes().len()) {
             return Ok(SendOutcome::Dropped);
         }
-        self.advance(now)?;
+        self.set_clock(now);
         self.write(channel, payload)?;
         self.drain(out)?;
         Ok(SendOutcome::Sent)
@@ -107,7 +107,7 @@ impl Connection {
         let Phase::Open(open) = &mut self.phase else { return Ok(SendOutcome::Gone) };
         open.session.latest = Some(payload.to_data());
         if has_room {
-            self.advance(now)?;
+            self.set_clock(now);
             self.drain(out)?;
         }
         Ok(SendOutcome::Sent)
@@ -154,42 +154,22 @@ impl Connection {
         }
     }
 
-    fn has_room(&mut self, channel: DataChannel, bytes: usize) -> bool {
-        let buffered = self.str0m_channel(channel).map_or(0, |mut channel| channel.buffered_amount());
-        let (reliable_max, unreliable_max, left) = {
-            let wire = self.wire.lock();
-            let unreliable_max = wire.share_of(UNRELIABLE_BACKLOG_BYTES_MAX);
-            (wire.reliable_window(), unreliable_max, wire.unordered_bytes_sent())
-        };
-        if channel == DataChannel::Application(Channel::Reliable) {
-            return buffered < reliable_max;
+    fn has_room(&self, channel: DataChannel, bytes: usize) -> bool {
+        match channel {
+            DataChannel::Application(Channel::Reliable) => self.transport.association.wants_reliable(),
+            _ => self.transport.association.wants_unreliable(bytes),
         }
-        let waiting = self.unreliable_written - left;
-        let behind = waiting > 0 && waiting + bytes as u64 > UNRELIABLE_WAITING_BYTES_MAX as u64;
-        !behind && (buffered == 0 || buffered + bytes <= unreliable_max)
     }
 
     pub(super) fn write(&mut self, channel: DataChannel, payload: Payload<'_>) -> Result<(), Ended> {
-        let mark = self.mark;
-        let bytes = if payload.bytes().is_empty() { mark.bytes() } else { payload.bytes() };
-        let binary = matches!(payload, Payload::Binary(_));
-        let Some(mut open) = self.str0m_channel(channel) else { return Err(Ended::lost(Reason::Closed)) };
-        match open.write(binary, bytes) {
-            Ok(true) => {
-                if channel != DataChannel::Application(Channel::Reliable) {
-                    self.unreliable_written += bytes.len() as u64;
-                }
-                Ok(())
+        let Some(stream) = self.channels[channel] else { return Err(Ended::lost(Reason::Closed)) };
+        match channel {
+            DataChannel::Application(Channel::Reliable) => {
+                self.transport.association.send_reliable(stream, payload);
             }
-            Ok(false) => {
-                tracing::error!(connection = %self.id, "the transport refused a message within its bounds");
-                Err(Ended::over(Reason::Failed))
-            }
-            Err(error) => Err(self.failed(&error)),
+            // The few bytes of `ctl` have room beside any backlog; of the rest the caller has asked.
+            _ => self.transport.association.send_unreliable(stream, payload),
         }
-    }
-
-    fn str0m_channel(&mut self, channel: DataChannel) -> Option<str0m::channel::Channel<'_>> {
-        self.rtc.channel(self.channels[channel]?)
+        Ok(())
     }
 }

@@ -7,30 +7,23 @@ mod session;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use str0m::change::{SdpAnswer, SdpPendingOffer};
-use str0m::channel::{ChannelConfig, ChannelData, ChannelId, Reliability};
-use str0m::{Candidate, IceConnectionState, Input, Output, Rtc};
+use str0m::{Candidate, IceConnectionState};
 
 use super::channel::{DataChannel, PerChannel};
 use super::datagram::Datagram;
 use super::identity::Identity;
 use super::latest::{self, Newest};
-use super::limits::{DRAIN_STEPS_MAX, EARLY_MESSAGE_BYTES_MAX, FED_MAX, OPENING_MAX, WAKE_AGAIN_MIN};
+use super::limits::{DRAIN_STEPS_MAX, EARLY_MESSAGE_BYTES_MAX, OPENING_MAX};
 use super::reliable_log::ReliableLog;
-use super::sctp::{EmptyMark, SharedWire};
+use super::sctp::{Arrival, Association, StreamId};
+use super::transport::{Failure, Occurrence, Outgoing, Transport};
 use super::{Channel, Data, Reason, Transmit};
 use crate::signal::Answer;
 pub(crate) use news::{News, Parted};
 use session::Heard;
-
-/// Datagrams that leave in one drain while the connection opens. A flight is three; beyond it dimpl 0.9 is repeating an
-/// acknowledgement of a handshake with a gap, which it does without end.
-const OPENING_DATAGRAMS_MAX: usize = 40;
-
-/// Until then the server has sent again what was missing.
-const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the connections of one client share.
 #[derive(Debug)]
@@ -46,81 +39,73 @@ impl Dialler {
 
     /// Begins a connection from this address of ours: gives it, and the body of the POST that asks for it.
     pub(crate) fn dial(&mut self, now: Instant, local: SocketAddr) -> (Dial, String) {
-        let (mut rtc, wire, _ufrag) = self.identity.rtc(now);
+        let (mut rtc, handshake, _ufrag) = self.identity.rtc(now);
         if let Ok(candidate) = Candidate::host(local, "udp") {
             rtc.add_local_candidate(candidate);
         }
+        let mut association = Association::beginning(now, self.identity.nonces());
+        DataChannel::ALL.into_iter().for_each(|channel| association.open(stream(channel), channel.to_open()));
         let mut change = rtc.sdp_api();
-        let mut channels = PerChannel::default();
-        for channel in DataChannel::ALL {
-            channels[channel] = Some(change.add_channel_with_config(config(channel)));
-        }
-        let (offer, pending) = change.apply().expect("four channels are a change");
+        // What makes str0m offer data channels at all. It never opens: its SCTP has nobody to talk to.
+        change.add_channel(String::new());
+        let (offer, pending) = change.apply().expect("a channel is a change");
         let body = serde_json::json!({ "type": "offer", "sdp": offer.to_sdp_string(), "resume": "" });
         let dial = Dial {
-            rtc,
-            wire,
-            mark: self.identity.mark(),
+            transport: Transport::new(now, rtc, handshake, association),
             local,
             phase: Phase::Opening(Opening { until: now + OPENING_MAX, pending: Some(pending), early: Vec::new() }),
             needs: &DataChannel::PLAIN,
-            channels,
             opened: PerChannel::default(),
             has_session: false,
             waiting: ReliableLog::default(),
             latest: None,
             latest_seq: 0,
-            unreliable_written: 0,
             heard: Heard::default(),
             newest: Newest::default(),
             clock: now,
-            wake_at: None,
-            fed: 0,
+            is_at_rest: true,
             parting: None,
-            out: VecDeque::new(),
+            out: Outgoing::default(),
             news: VecDeque::new(),
         };
         (dial, body.to_string())
     }
 }
 
-fn config(channel: DataChannel) -> ChannelConfig {
-    let is_reliable = channel == DataChannel::Application(Channel::Reliable);
-    let reliability = if is_reliable { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
-    ChannelConfig { label: channel.label().to_owned(), ordered: is_reliable, reliability, ..Default::default() }
+/// The stream that a channel is opened on: an even one, as who begins DTLS has to choose (RFC 8832, section 6).
+fn stream(channel: DataChannel) -> StreamId {
+    StreamId(match channel {
+        DataChannel::Application(Channel::Reliable) => 0,
+        DataChannel::Application(Channel::Unreliable) => 2,
+        DataChannel::Application(Channel::Latest) => 4,
+        DataChannel::Control => 6,
+    })
 }
 
-/// One connection to a server, from its offer to its end. To be driven like the `Rtc` in it: one input, then
+/// One connection to a server, from its offer to its end. To be driven like an `Endpoint`: one input, then
 /// [`poll_transmit`](Dial::poll_transmit) and [`poll_news`](Dial::poll_news) until both are `None`, then wait until
 /// [`deadline`](Dial::deadline).
 pub(crate) struct Dial {
-    rtc: Box<Rtc>,
-    wire: SharedWire,
-    mark: EmptyMark,
+    transport: Transport,
     local: SocketAddr,
     phase: Phase,
     /// Without which it is not open.
     needs: &'static [DataChannel],
-    channels: PerChannel<Option<ChannelId>>,
     opened: PerChannel<bool>,
     has_session: bool,
     /// Reliable messages that SCTP has no room for yet.
     waiting: ReliableLog,
     latest: Option<Data>,
     latest_seq: u32,
-    /// Bytes of unreliable messages given to SCTP.
-    unreliable_written: u64,
     heard: Heard,
     /// Of the messages of `lt`.
     newest: Newest,
-    /// The last time that `rtc` was given.
     clock: Instant,
-    wake_at: Option<Instant>,
-    /// Datagrams that `rtc` has taken since it was last drained.
-    fed: usize,
+    /// Whether the transport has nothing more to give.
+    is_at_rest: bool,
     /// Why the server ends it, when all that came before has been told.
     parting: Option<Parted>,
-    out: VecDeque<Transmit>,
+    out: Outgoing,
     news: VecDeque<News>,
 }
 
@@ -147,30 +132,27 @@ impl Dial {
         self.needs = if self.has_session { &DataChannel::ALL } else { &DataChannel::PLAIN };
         let accepted = SdpAnswer::from_sdp_string(&answer.sdp)
             .ok()
-            .and_then(|sdp| self.rtc.sdp_api().accept_answer(pending, sdp).ok());
+            .and_then(|sdp| self.transport.rtc().sdp_api().accept_answer(pending, sdp).ok());
         if accepted.is_none() {
             return self.finish(Reason::Violation.into());
         }
         for address in &answer.addresses {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
-                self.rtc.add_remote_candidate(candidate);
+                self.transport.rtc().add_remote_candidate(candidate);
             }
         }
-        self.turn(now, |dial| dial.advance(now));
+        self.turn(now, |dial| dial.transport.handle_timeout(now, &mut dial.out).map_err(failed));
     }
 
     /// Takes one datagram. What comes of it is there when it is polled for, so that a batch costs one drain.
     pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        let datagram = Datagram { from, to: self.local, bytes };
-        let Some(receive) = datagram.receive().filter(|_| !matches!(self.phase, Phase::Over)) else { return };
-        self.clock = self.clock.max(now);
-        self.wire.lock().set_now(self.clock);
-        // What is forged or broken must not end the connection; what has ended it, the drain finds.
-        if let Err(error) = self.rtc.handle_input(Input::Receive(self.clock, receive)) {
-            tracing::debug!(%error, "datagram refused");
+        if matches!(self.phase, Phase::Over) {
+            return;
         }
-        self.fed += 1;
-        if !self.is_open() || self.fed >= FED_MAX {
+        self.clock = self.clock.max(now);
+        self.is_at_rest = false;
+        self.transport.handle_datagram(self.clock, Datagram { from, to: self.local, bytes }, &mut self.out);
+        if !self.is_open() {
             self.come_to_rest();
         }
     }
@@ -183,29 +165,24 @@ impl Dial {
             if matches!(&dial.phase, Phase::Opening(opening) if opening.until <= now) || dial.is_lost(now) {
                 return Err(Reason::TimedOut.into());
             }
-            dial.wire.lock().handle_timeout();
-            dial.rtc.handle_input(Input::Timeout(dial.clock)).map_err(|error| failed(&error))
+            dial.transport.handle_timeout(dial.clock, &mut dial.out).map_err(failed)
         });
-        if self.wake_at.is_some_and(|at| at <= now) {
-            self.wake_at = Some(now + WAKE_AGAIN_MIN);
-        }
     }
 
     /// Ends it and tells the server, as far as one flight of datagrams can. No news follow.
     pub(crate) fn close(&mut self, now: Instant) {
         self.turn(now, |dial| {
-            dial.advance(now)?;
-            dial.say_bye()?;
-            dial.drain()?;
-            dial.rtc.close().map_err(|error| failed(&error))
+            dial.say_bye();
+            dial.drain()
         });
+        self.transport.close(self.clock, &mut self.out);
         self.phase = Phase::Over;
         self.news.clear();
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.come_to_rest();
-        self.out.pop_front()
+        self.out.transmits.pop_front()
     }
 
     pub(crate) fn poll_news(&mut self) -> Option<News> {
@@ -216,11 +193,13 @@ impl Dial {
     /// When to call [`handle_timeout`](Dial::handle_timeout).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let of_phase = match &self.phase {
+            // Before the answer there is nobody to send to.
+            Phase::Opening(Opening { until, pending: Some(_), .. }) => return Some(*until),
             Phase::Opening(opening) => Some(opening.until),
             Phase::Open => self.lost_at(),
             Phase::Over => return None,
         };
-        [of_phase, self.wake_at, self.wire.lock().deadline()].into_iter().flatten().min()
+        [of_phase, self.transport.deadline(), self.transport.probe_at()].into_iter().flatten().min()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -233,14 +212,13 @@ impl Dial {
             return;
         }
         self.clock = self.clock.max(now);
-        self.wire.lock().set_now(self.clock);
         if let Err(parted) = input(self).and_then(|()| self.drain()) {
             self.finish(parted);
         }
     }
 
     fn come_to_rest(&mut self) {
-        if self.fed > 0 && !matches!(self.phase, Phase::Over) {
+        if !self.is_at_rest && !matches!(self.phase, Phase::Over) {
             self.turn(self.clock, |_| Ok(()));
         }
     }
@@ -250,71 +228,49 @@ impl Dial {
         self.news.push_back(News::Parted(parted));
     }
 
-    fn advance(&mut self, now: Instant) -> Result<(), Parted> {
-        self.clock = self.clock.max(now);
-        self.wire.lock().set_now(self.clock);
-        self.rtc.handle_input(Input::Timeout(self.clock)).map_err(|error| failed(&error))
-    }
-
-    /// Takes everything that `rtc` has to give, and feeds it what waits for it, until it only waits.
+    /// Takes everything that the transport has to give, and feeds it what waits for it, until it only waits.
     fn drain(&mut self) -> Result<(), Parted> {
         // Before the answer there is nobody to send to.
         if matches!(&self.phase, Phase::Opening(opening) if opening.pending.is_some()) {
             return Ok(());
         }
-        self.fed = 0;
-        let mut datagrams = 0;
         for _ in 0..DRAIN_STEPS_MAX {
-            match self.rtc.poll_output() {
-                Ok(Output::Transmit(transmit)) => {
-                    datagrams += 1;
-                    if !self.is_open() && datagrams > OPENING_DATAGRAMS_MAX {
-                        self.wake_at = Some(self.clock + OPENING_PAUSE);
-                        return Ok(());
-                    }
-                    let (from, to) = (transmit.source, transmit.destination);
-                    self.out.push_back(Transmit { from, to, bytes: transmit.contents.into() });
-                }
-                Ok(Output::Event(event)) => self.handle_event(event)?,
-                Ok(Output::Timeout(at)) => {
-                    if !self.rtc.is_alive() {
-                        return Err(Reason::Closed.into());
-                    }
-                    self.wake_at = Some(at);
-                    if self.send_waiting()? {
-                        continue;
-                    }
+            match self.transport.poll(self.clock, &mut self.out).map_err(failed)? {
+                Some(Occurrence::Ice(IceConnectionState::Disconnected)) => return Err(Reason::TimedOut.into()),
+                Some(Occurrence::Ice(_)) => {}
+                Some(Occurrence::Arrival(arrival)) => self.arrived(arrival)?,
+                None if self.is_open() && self.send_waiting() => {}
+                None => {
+                    self.transport.flush(self.clock, &mut self.out).map_err(failed)?;
                     if let Some(parted) = self.parting.take() {
                         return Err(parted);
                     }
-                    if !self.wire.lock().let_end() {
-                        return Ok(());
+                    if self.transport.has_ended() {
+                        return Err(Reason::Closed.into());
                     }
-                    self.advance(self.clock)?;
+                    self.is_at_rest = true;
+                    return Ok(());
                 }
-                Err(error) => return Err(failed(&error)),
             }
         }
-        tracing::error!("the transport does not come to rest");
-        Err(Reason::Failed.into())
+        Err(failed(Failure::Restless))
     }
 
-    fn handle_event(&mut self, event: str0m::Event) -> Result<(), Parted> {
-        match event {
-            str0m::Event::IceConnectionStateChange(IceConnectionState::Disconnected) => Err(Reason::TimedOut.into()),
-            str0m::Event::ChannelOpen(id, _label) => self.channel_opened(id),
-            str0m::Event::ChannelData(data) => self.message_arrived(data),
-            str0m::Event::ChannelClose(id) => self.channel_closed(id),
-            str0m::Event::Closed => Err(Reason::Closed.into()),
-            _ => Ok(()),
+    fn arrived(&mut self, arrival: Arrival) -> Result<(), Parted> {
+        match arrival {
+            Arrival::Confirmed(stream) => self.channel_opened(stream),
+            Arrival::Message { stream, is_binary, bytes } => self.message_arrived(stream, is_binary, bytes),
+            Arrival::Closed(stream) => self.channel_closed(stream),
+            // Our servers open no channels, and the end has its own way to be known.
+            Arrival::Opened(..) | Arrival::Ended => Ok(()),
         }
     }
 
-    fn channel_of(&self, id: ChannelId) -> Option<DataChannel> {
-        DataChannel::ALL.into_iter().find(|channel| self.channels[*channel] == Some(id))
+    fn channel_of(&self, id: StreamId) -> Option<DataChannel> {
+        DataChannel::ALL.into_iter().find(|channel| stream(*channel) == id)
     }
 
-    fn channel_opened(&mut self, id: ChannelId) -> Result<(), Parted> {
+    fn channel_opened(&mut self, id: StreamId) -> Result<(), Parted> {
         let Some(channel) = self.channel_of(id) else { return Ok(()) };
         self.opened[channel] = true;
         let is_ready = self.needs.iter().all(|needed| self.opened[*needed]);
@@ -324,13 +280,13 @@ impl Dial {
             self.phase = Phase::Open;
             self.news.push_back(News::Opened);
             for (channel, data) in early {
-                self.deliver(channel, data)?;
+                self.deliver(channel, data);
             }
         }
         Ok(())
     }
 
-    fn channel_closed(&mut self, id: ChannelId) -> Result<(), Parted> {
+    fn channel_closed(&mut self, id: StreamId) -> Result<(), Parted> {
         match self.channel_of(id) {
             Some(channel) if self.needs.contains(&channel) => Err(Reason::Closed.into()),
             // A server without sessions has no use for it.
@@ -342,16 +298,19 @@ impl Dial {
         }
     }
 
-    fn message_arrived(&mut self, message: ChannelData) -> Result<(), Parted> {
-        let channel = match self.channel_of(message.id) {
+    fn message_arrived(&mut self, stream: StreamId, is_binary: bool, bytes: Vec<u8>) -> Result<(), Parted> {
+        let channel = match self.channel_of(stream) {
             Some(DataChannel::Application(channel)) => channel,
-            Some(DataChannel::Control) => return self.control_arrived(&message.data),
+            Some(DataChannel::Control) => {
+                self.control_arrived(&bytes);
+                return Ok(());
+            }
             None => return Ok(()),
         };
         let (is_binary, bytes) = match channel {
-            Channel::Reliable | Channel::Unreliable => (message.binary, message.data),
+            Channel::Reliable | Channel::Unreliable => (is_binary, bytes),
             Channel::Latest => {
-                let Some(latest) = latest::read(message.data) else { return Err(Reason::Violation.into()) };
+                let Some(latest) = latest::read(bytes) else { return Err(Reason::Violation.into()) };
                 if !self.newest.is_news(latest.seq) {
                     return Ok(());
                 }
@@ -368,21 +327,29 @@ impl Dial {
                 let held: usize = early.iter().map(|(_, data)| data.bytes().len() + size_of::<Data>()).sum();
                 if held > EARLY_MESSAGE_BYTES_MAX { Err(Reason::Violation.into()) } else { Ok(()) }
             }
-            Phase::Open => self.deliver(channel, data),
+            Phase::Open => {
+                self.deliver(channel, data);
+                Ok(())
+            }
             Phase::Over => Ok(()),
         }
     }
 
-    fn deliver(&mut self, channel: Channel, data: Data) -> Result<(), Parted> {
+    fn deliver(&mut self, channel: Channel, data: Data) {
         let bytes = data.bytes().len();
         self.news.push_back(News::Message { channel, data });
-        if channel == Channel::Reliable { self.taken(bytes) } else { Ok(()) }
+        if channel == Channel::Reliable {
+            self.taken(bytes);
+        }
     }
 }
 
-fn failed(error: &dyn std::error::Error) -> Parted {
-    tracing::info!(%error, "the transport ended");
-    Reason::Failed.into()
+fn failed(failure: Failure) -> Parted {
+    tracing::info!(?failure, "the transport ended");
+    match failure {
+        Failure::Violation => Reason::Violation.into(),
+        Failure::Rtc(_) | Failure::Restless => Reason::Failed.into(),
+    }
 }
 
 #[cfg(test)]

@@ -25,16 +25,13 @@ pub(super) struct Heard {
 }
 
 impl Dial {
-    pub(super) fn control_arrived(&mut self, message: &[u8]) -> Result<(), Parted> {
+    pub(super) fn control_arrived(&mut self, message: &[u8]) {
         match FromServer::parse(message) {
             Some(FromServer::Beat { seq, .. }) => {
                 self.heard.beat = seq;
-                self.echo()
+                self.echo();
             }
-            Some(FromServer::Token { generation, .. }) => {
-                self.heard.generation = generation;
-                Ok(())
-            }
+            Some(FromServer::Token { generation, .. }) => self.heard.generation = generation,
             Some(FromServer::Over { why, text }) => {
                 let reason = match why {
                     Over::Kicked => Reason::Kicked,
@@ -42,39 +39,42 @@ impl Dial {
                     Over::Anew => Reason::Closed,
                 };
                 self.parting = Some(Parted { reason, words: text.to_owned() });
-                Ok(())
             }
-            None => Ok(()),
+            None => {}
         }
     }
 
     /// A reliable message of so many bytes has been handed on.
-    pub(super) fn taken(&mut self, bytes: usize) -> Result<(), Parted> {
+    pub(super) fn taken(&mut self, bytes: usize) {
         self.heard.received = self.heard.received.wrapping_add(1);
         self.heard.unreported_bytes += bytes;
-        if self.has_session && self.heard.unreported_bytes >= UNREPORTED_BYTES_MAX { self.echo() } else { Ok(()) }
+        if self.has_session && self.heard.unreported_bytes >= UNREPORTED_BYTES_MAX {
+            self.echo();
+        }
     }
 
-    pub(super) fn say_bye(&mut self) -> Result<(), Parted> {
-        if self.has_session && self.is_open() { self.say(FromPage::Bye) } else { Ok(()) }
+    pub(super) fn say_bye(&mut self) {
+        if self.has_session && self.is_open() {
+            self.say(FromPage::Bye);
+        }
     }
 
     /// When the server is lost if nothing is heard of it until then.
     pub(super) fn lost_at(&self) -> Option<Instant> {
-        self.has_session.then(|| self.wire.lock().heard_at() + LOST_AFTER)
+        self.has_session.then(|| self.transport.heard_at() + LOST_AFTER)
     }
 
     pub(super) fn is_lost(&self, now: Instant) -> bool {
         self.is_open() && self.lost_at().is_some_and(|at| at <= now)
     }
 
-    fn echo(&mut self) -> Result<(), Parted> {
+    fn echo(&mut self) {
         let Heard { beat: seq, generation, received, .. } = self.heard;
         self.heard.unreported_bytes = 0;
-        self.say(FromPage::Echo { seq, received, generation, is_hidden: false })
+        self.say(FromPage::Echo { seq, received, generation, is_hidden: false });
     }
 
-    fn say(&mut self, message: FromPage) -> Result<(), Parted> {
-        self.write(DataChannel::Control, Payload::Binary(&message.to_bytes()))
+    fn say(&mut self, message: FromPage) {
+        self.write(DataChannel::Control, Payload::Binary(&message.to_bytes()));
     }
 }

@@ -1,20 +1,54 @@
-//! Between SCTP and DTLS: what str0m 0.25 and sctp-proto cannot be told to do, done packet by packet.
+//! SCTP for data channels (RFC 8831), made for a LAN: what is unreliable leaves now or not at all, and what is lost comes back
+//! after two round trips.
 //!
-//! str0m lets its DTLS be replaced. The [`tap`] makes the same DTLS, sees each SCTP packet in the clear, and does five
-//! things: empty messages ([`empty`]), losses that are not congestion, and probes ([`wire`], [`again`]), acknowledgements that
-//! travel with data ([`held_sack`]), no message lost to what ends the connection ([`last_words`]), and no stream ids without
-//! end (sctp-proto keeps state for every id that it hears of, up to 65,536, and str0m walks all of it on each poll).
+//! An [`Association`] is one peer's. [`outbound`] decides what leaves and what is lost, of what [`flight`] has on its way;
+//! [`inbound`] takes what arrives, and [`assembly`] makes messages of it. The rest are the bytes ([`packet`], [`chunk`]), the
+//! beginning ([`handshake`]), and channels that open ([`dcep`]) and close ([`reset`]).
+//!
+//! Left out, since WebRTC does not use it: several addresses, stream schedulers, interleaving, authentication, and the orderly
+//! SHUTDOWN, which says nothing that an ABORT does not.
 
-mod again;
-mod empty;
-mod held_sack;
-mod last_words;
-mod leaving;
+mod assembly;
+mod association;
+mod chunk;
+mod dcep;
+mod flight;
+mod handshake;
+mod inbound;
+mod number;
+mod outbound;
 mod packet;
+mod queue;
+mod reset;
 mod round_trip;
 mod share;
-mod tap;
-mod wire;
+mod window;
 
-pub(super) use empty::EmptyMark;
-pub(super) use tap::{SharedWire, Tap};
+use rand::Rng;
+
+pub(super) use association::{Arrival, Association};
+pub(super) use dcep::ChannelOpen;
+
+/// A stream, which is a data channel while one is open on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StreamId(pub(super) u16);
+
+/// The other side does what no honest one does; it has to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Violation;
+
+/// What each association draws at random.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nonces {
+    tag: u32,
+    tsn: u32,
+    cookie: [u8; 16],
+}
+
+impl Nonces {
+    pub(super) fn new(rng: &mut impl Rng) -> Nonces {
+        let mut cookie = [0; 16];
+        rng.fill_bytes(&mut cookie);
+        Nonces { tag: rng.next_u32(), tsn: rng.next_u32(), cookie }
+    }
+}

@@ -8,6 +8,15 @@ const SAMPLES: usize = 8;
 /// Before the first sample: a slow Wi-Fi.
 const UNKNOWN: Duration = Duration::from_millis(50);
 
+/// The steps of a browser's and of an access point's timers.
+const REORDERING_MIN: Duration = Duration::from_millis(2);
+
+/// What a bad Wi-Fi does. More is a cut, after which nothing is on its way any more.
+const REORDERING_MAX: Duration = Duration::from_millis(250);
+
+/// What takes longer has waited for a cut to end.
+const SAMPLE_MAX: Duration = Duration::from_secs(1);
+
 /// The round trip of an empty path is the smallest of this long, or of twice as long: a queue that has stood since then is
 /// taken for a part of the path.
 const BASE_LASTS: Duration = Duration::from_secs(30);
@@ -23,6 +32,7 @@ pub(super) struct RoundTrip {
 
 impl RoundTrip {
     pub(super) fn sample(&mut self, now: Instant, taken: Duration) {
+        let taken = taken.min(SAMPLE_MAX);
         self.samples.push_back(taken);
         if self.samples.len() > SAMPLES {
             self.samples.pop_front();
@@ -44,6 +54,14 @@ impl RoundTrip {
     /// Two round trips: what an answer that is still on its way would not need.
     pub(super) fn patience(&self) -> Duration {
         self.smallest() * 2
+    }
+
+    /// How much later than what left after it something may arrive without being lost (RFC 8985, section 6.2.1 begins with a
+    /// quarter of the round trip). A path that trembles needs more.
+    pub(super) fn reordering(&self) -> Duration {
+        let longest = self.samples.iter().max().copied().unwrap_or(UNKNOWN);
+        let trembling = (longest - self.smallest().min(longest)) / 2;
+        (self.smallest() / 4).max(trembling).clamp(REORDERING_MIN, REORDERING_MAX)
     }
 
     /// Of an empty path.

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use super::packet::PACKET_BYTES_MAX;
 use super::round_trip::RoundTrip;
 use crate::endpoint::limits::{RELIABLE_RATE, RELIABLE_WINDOW_BYTES, RELIABLE_WINDOW_BYTES_MIN};
 
@@ -10,16 +11,18 @@ const QUEUEING_MAX: Duration = Duration::from_millis(50);
 /// acknowledged at once.
 const IN_FLIGHT_MIN: usize = 3 * 1024;
 
-/// What is left of each bound at least: 2 KiB of the unreliable and 4 KiB of the reliable one, which is enough for fast
-/// retransmit.
+/// What is left of each bound at least: 2 KiB of the unreliable one.
 const SHARE_MIN: f64 = 1.0 / 32.0;
+
+/// What is left of the reliable one: four packets, of which three show that the first is lost.
+const RELIABLE_BYTES_MIN: usize = 4 * PACKET_BYTES_MAX;
 
 /// What a SACK without a queue adds: the double after some thirty packets of each kind.
 const GROWTH: f64 = 1.02;
 
 /// How much of the bounds on data in flight a path can bear without a queue.
 ///
-/// sctp-proto fills a router's queue until something is lost, which on many home routers is seconds. So a round trip that
+/// SCTP would fill a router's queue until something is lost, which on many home routers is seconds. So a round trip that
 /// grows beyond the path's own is taken for a queue of ours, as LEDBAT does (RFC 6817), and less is sent.
 #[derive(Debug)]
 pub(super) struct Share {
@@ -53,7 +56,7 @@ impl Share {
     /// How much reliable data may be in flight.
     pub(super) fn reliable_window(&self, round_trip: &RoundTrip) -> usize {
         let passes = (round_trip.base().as_secs_f64() * RELIABLE_RATE as f64) as usize;
-        self.of(passes.clamp(RELIABLE_WINDOW_BYTES_MIN, RELIABLE_WINDOW_BYTES))
+        self.of(passes.clamp(RELIABLE_WINDOW_BYTES_MIN, RELIABLE_WINDOW_BYTES)).max(RELIABLE_BYTES_MIN)
     }
 
     /// As much of a bound in bytes.
