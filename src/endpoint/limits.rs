@@ -95,8 +95,9 @@ pub(super) const FAREWELL_EVERY: Duration = Duration::from_millis(100);
 /// Bytes that one peer may have sent before they are a message in its turn: what its SCTP is told that there is room for.
 pub(super) const RECEIVED_BYTES_MAX: usize = 1024 * 1024;
 
-/// Pieces of them, fragments and messages: four messages of full size, several times over. Each may cost a walk over others.
-pub(super) const RECEIVED_PIECES_MAX: usize = 4096;
+/// Pieces of them, fragments and messages: four messages of full size. Each may cost a walk over all others, so that a hostile
+/// sender can cause a quarter of a million steps with them, some 10 ms.
+pub(super) const RECEIVED_PIECES_MAX: usize = 1024;
 
 /// Reliable bytes handed to SCTP and not yet acknowledged, on a long path: 50 Mbit/s at a busy Wi-Fi's 20 ms.
 pub(super) const RELIABLE_WINDOW_BYTES: usize = 128 * 1024;

@@ -383,6 +383,33 @@ fn a_check_with_a_forged_source_takes_no_address_from_anybody() {
 }
 
 #[test]
+fn records_of_a_stranger_end_nobody() {
+    let mut lan = Lan::new();
+    let (id, peer) = lan.join();
+    let victim = lan.browser(id).address;
+    // Of every content type and epoch, with an alert that is fatal, a close_notify, and what is neither (RFC 6347, section 4.1).
+    for content in 20..=26 {
+        for epoch in 0..4 {
+            for payload in [&[2, 40][..], &[1, 0], &[0; 40], &[]] {
+                let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+                let header = [content, 254, 253, 0, epoch, 0, 0, 0, 0, 0, 200];
+                lan.receive(victim, &[&header[..], &length, payload].concat());
+            }
+        }
+    }
+    // The header of DTLS 1.3 (RFC 9147, section 4).
+    for first in 32..64 {
+        lan.receive(victim, &[&[first][..], &[7; 60]].concat());
+    }
+    lan.run(SECOND);
+    browser_sends(&mut lan, id, "ro", &Data::Text("still here".into()));
+    assert_eq!(send(&mut lan, peer, Channel::Reliable, &bytes(3)), SendOutcome::Sent);
+    lan.run(SECOND);
+    assert_eq!(lan.messages_from(peer), [(Channel::Reliable, Data::Text("still here".into()))]);
+    assert_eq!(lan.browser(id).received, [("ro".to_owned(), bytes(3))]);
+}
+
+#[test]
 fn checks_from_ever_new_ports_do_not_make_a_peer_grow() {
     let mut lan = Lan::new();
     lan.add(&["ro", "uu"]).unwrap();

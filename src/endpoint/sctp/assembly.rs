@@ -57,9 +57,9 @@ impl Assembly {
         self.held_pieces < RECEIVED_PIECES_MAX && self.held_bytes + bytes + PIECE_BYTES <= RECEIVED_BYTES_MAX
     }
 
-    /// Whether more is held than the window and one message.
+    /// Whether more is held than the window and a message of full size beyond it.
     pub(super) fn is_overrun(&self) -> bool {
-        self.held_bytes > RECEIVED_BYTES_MAX + 2 * MESSAGE_BYTES_MAX
+        self.held_pieces > 2 * RECEIVED_PIECES_MAX || self.held_bytes > RECEIVED_BYTES_MAX + 2 * MESSAGE_BYTES_MAX
     }
 
     /// The next message, in the order of its stream.
@@ -92,8 +92,7 @@ impl Assembly {
 
     /// Makes the message around this fragment, if all of it is here.
     fn join(&mut self, around: Tsn) -> Result<(), Violation> {
-        let Some(first) = self.edge(around, Tsn::previous, |fragment| fragment.is_beginning) else { return Ok(()) };
-        let Some(last) = self.edge(around, Tsn::next, |fragment| fragment.is_ending) else { return Ok(()) };
+        let (Some(first), Some(last)) = (self.first_of(around), self.last_of(around)) else { return Ok(()) };
         let mut message: Option<(Message, bool, u16)> = None;
         let mut tsn = first;
         while tsn <= last {
@@ -114,20 +113,35 @@ impl Assembly {
         Ok(())
     }
 
-    /// Walks from a fragment to an end of its message; `None` if something is missing on the way.
-    fn edge(&self, from: Tsn, step: fn(Tsn) -> Tsn, is_edge: fn(&Fragment) -> bool) -> Option<Tsn> {
+    /// The beginning of the message that a fragment belongs to, if nothing is missing before it.
+    fn first_of(&self, fragment: Tsn) -> Option<Tsn> {
+        self.edge(fragment, Tsn::previous, |at| at.is_beginning, |at| at.is_ending)
+    }
+
+    /// Its ending, if nothing is missing behind it.
+    fn last_of(&self, fragment: Tsn) -> Option<Tsn> {
+        self.edge(fragment, Tsn::next, |at| at.is_ending, |at| at.is_beginning)
+    }
+
+    /// Walks from a fragment to an edge of its message; `None` if something is missing on the way, or another message is there.
+    fn edge(
+        &self,
+        from: Tsn,
+        step: fn(Tsn) -> Tsn,
+        is_edge: fn(&Fragment) -> bool,
+        is_others: fn(&Fragment) -> bool,
+    ) -> Option<Tsn> {
         let origin = self.fragments.get(&from)?;
-        let mut at = from;
-        loop {
-            let fragment = self.fragments.get(&at)?;
-            if (fragment.stream, fragment.is_unordered) != (origin.stream, origin.is_unordered) {
+        let (mut at, mut fragment) = (from, origin);
+        while !is_edge(fragment) {
+            at = step(at);
+            fragment = self.fragments.get(&at)?;
+            let is_alike = (fragment.stream, fragment.is_unordered) == (origin.stream, origin.is_unordered);
+            if !is_alike || is_others(fragment) {
                 return None;
             }
-            if is_edge(fragment) {
-                return Some(at);
-            }
-            at = step(at);
         }
+        Some(at)
     }
 
     fn remove(&mut self, tsn: Tsn) -> Option<Fragment> {
@@ -169,7 +183,7 @@ impl Assembly {
     /// The sender gives up what has not come up to this TSN, and these messages of ordered streams (RFC 3758, section 3.6).
     pub(super) fn skip(&mut self, to: Tsn, streams: &[(u16, u16)]) {
         // A message that begins before and goes on behind may still be on its way, if nothing of it is skipped.
-        let goes_on = self.edge(to, Tsn::previous, |fragment| fragment.is_beginning).filter(|_| {
+        let goes_on = self.first_of(to).filter(|_| {
             let last = self.fragments.get(&to);
             last.is_some_and(|fragment| !fragment.is_ending)
         });
@@ -289,6 +303,16 @@ mod tests {
             insert(&mut assembly, tsn, fragment(0, 0, if tsn == 1 { "b" } else { "" }, &PAYLOAD));
         }
         assert_eq!(assembly.insert(Tsn::first(5), &fragment(0, 0, "e", &PAYLOAD)), Err(Violation));
+    }
+
+    #[test]
+    fn a_message_ends_where_another_begins() {
+        let mut assembly = Assembly::default();
+        for (tsn, how) in [(1, "b"), (2, "e"), (3, ""), (4, "e"), (5, "b"), (6, "b"), (7, "e")] {
+            insert(&mut assembly, tsn, fragment(0, u16::from(tsn > 2), how, b"x"));
+        }
+        assert_eq!(polled(&mut assembly), [b"xx", b"xx"], "the first and the last");
+        assert_eq!(assembly.held_pieces, 3);
     }
 
     #[test]

@@ -167,9 +167,9 @@ impl Flight {
             sent.arrive(now, round_trip, &mut self.counts, &mut told);
         }
         for (start, end) in blocks {
-            // Offset 1 is the first in flight.
+            // Offset 1 is the first in flight. Honest blocks ascend; others would have everything walked once for each.
             let end = usize::from(*end).min(self.sent.len());
-            let start = (usize::from(*start).max(1) - 1).min(end);
+            let start = (usize::from(*start).max(1) - 1).max(told.beyond).min(end);
             for sent in self.sent.range_mut(start..end) {
                 sent.arrive(now, round_trip, &mut self.counts, &mut told);
             }

@@ -21,11 +21,15 @@ impl Association {
     /// Takes a packet. [`poll`](Association::poll) and [`poll_packet`](Association::poll_packet) have what comes of it.
     pub(in crate::endpoint) fn handle_packet(&mut self, now: Instant, bytes: &[u8]) -> Result<(), Violation> {
         let Some((tag, chunks)) = packet::read(bytes) else { return Ok(()) };
-        let mut has_data = false;
+        let (mut has_data, mut has_sack) = (false, false);
         for chunk in chunks {
             // An INIT has no tag to show (RFC 9260, section 8.5.1).
             if chunk.kind != packet::INIT && tag != self.ours.tag {
                 break;
+            }
+            // The newest says all, and each walks over what is in flight.
+            if chunk.kind == packet::SACK && std::mem::replace(&mut has_sack, true) {
+                continue;
             }
             if chunk.kind == packet::DATA {
                 has_data |= self.take_data(chunk)?;
