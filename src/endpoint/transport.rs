@@ -119,7 +119,7 @@ impl Transport {
     /// Takes a datagram. Anyone can forge one, so none is an error.
     pub(super) fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outgoing) {
         if Kind::of(datagram.bytes) == Kind::Dtls && self.secure.is_some() {
-            return self.with_secure(now, out, |secure, buffer, on| secure.open(datagram.bytes, buffer, on));
+            return self.with_secure(now, out, |secure, buffer, on| secure.open(now, datagram.bytes, buffer, on));
         }
         let Some(receive) = datagram.receive() else { return };
         if !self.ice_memory.admits(datagram) {
@@ -212,7 +212,7 @@ impl Transport {
                     self.is_stirred = false;
                     if std::mem::take(&mut self.is_fresh) {
                         // What came and what goes with the end of the handshake.
-                        self.with_secure(now, out, |secure, buffer, on| secure.rest(buffer, on));
+                        self.with_secure(now, out, |secure, buffer, on| secure.begin(now, buffer, on));
                     }
                     return Ok(None);
                 }
@@ -226,8 +226,9 @@ impl Transport {
         let (Some(secure), Some((from, to))) = (&mut self.secure, self.path) else { return Ok(()) };
         for _ in 0..DRAIN_STEPS_MAX {
             let Some(packet) = self.association.poll_packet(now) else { return Ok(()) };
-            secure.seal(packet, &mut out.buffer, |opened| match opened {
-                Opened::Datagram(bytes) => out.transmits.push_back(Transmit { from, to, bytes: bytes.to_vec() }),
+            let Outgoing { transmits, buffer } = out;
+            secure.seal(now, packet, buffer, &mut |opened| match opened {
+                Opened::Datagram(bytes) => transmits.push_back(Transmit { from, to, bytes }),
                 // Nothing comes of what leaves, but a failure.
                 Opened::Packet(_) => {}
                 Opened::Closed => self.has_ended = true,
@@ -241,7 +242,7 @@ impl Transport {
         self.association.abort();
         // Whatever fails here, it is over all the same.
         let _ = self.flush(now, out);
-        self.with_secure(now, out, |secure, buffer, on| secure.close(buffer, on));
+        self.with_secure(now, out, |secure, buffer, on| secure.close(now, buffer, on));
     }
 
     fn with_secure(
@@ -261,7 +262,7 @@ impl Transport {
             }
             Opened::Datagram(bytes) => {
                 if let Some((from, to)) = path {
-                    out.transmits.push_back(Transmit { from, to, bytes: bytes.to_vec() });
+                    out.transmits.push_back(Transmit { from, to, bytes });
                 }
             }
             Opened::Closed => self.has_ended = true,
