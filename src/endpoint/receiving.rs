@@ -27,6 +27,11 @@ impl Endpoint {
         self.settle_claim(now, id, datagram);
     }
 
+    /// Whether a connection has been reached from this address, or asks for it.
+    pub fn knows(&self, source: SocketAddr) -> bool {
+        self.routes.at(source).is_some()
+    }
+
     fn route(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<ConnectionId> {
         let known = self.routes.at(datagram.from);
         match Kind::of(datagram.bytes) {

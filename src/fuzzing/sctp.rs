@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crc::{CRC_32_ISCSI, Crc};
+use crc32c::crc32c;
 
 use super::input::Input;
 use super::lan::{Lan, still_talks};
@@ -143,7 +143,7 @@ impl Packet {
         // What one datagram carries; more the browser's own DTLS would refuse.
         packet.truncate(PACKET_BYTES_MAX);
         packet[CHECKSUM].fill(0);
-        let checksum = Crc::<u32>::new(&CRC_32_ISCSI).checksum(&packet);
+        let checksum = crc32c(&packet);
         packet[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
         packet
     }

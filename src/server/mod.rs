@@ -8,9 +8,11 @@ mod addresses;
 mod answer;
 mod assets;
 mod authorize;
+mod backlog;
 mod bind;
 mod config;
 pub(crate) mod gate;
+mod gathering;
 mod handle;
 mod http;
 mod lateness;
@@ -35,7 +37,9 @@ use crate::endpoint::{Channel, Endpoint, Event, Payload, PeerId, Reason, SendOut
 use crate::signal::{Offer, Refusal};
 use crate::udp::{Buffers, Train, UdpPort, send_all};
 use authorize::PeerData;
+use backlog::{Backlog, Waiting};
 use gate::{Ask, Gate, Refused};
+use gathering::Gathering;
 use handle::Letter;
 use mailbox::{Mailbox, PostError};
 
@@ -44,6 +48,12 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Letters taken from the mailbox in one turn, so that a busy handle does not starve the sockets.
 const LETTERS_PER_TURN_MAX: usize = 64;
+
+/// Datagrams that the endpoint takes in one turn: with their answers less than a millisecond's work, after which a tick may be due.
+const DATAGRAMS_PER_TURN_MAX: usize = 64;
+
+/// System calls that receive in one turn, so that what waits is sorted by its source before the kernel has to drop some of it.
+const RECEIVES_PER_TURN_MAX: usize = 8;
 
 const MAILBOX: Token = Token(0);
 const FIRST_SOCKET: usize = 1;
@@ -57,6 +67,8 @@ pub struct Server {
     ready: Events,
     ports: Vec<UdpPort>,
     buffers: Buffers,
+    backlog: Backlog,
+    gathering: Gathering,
     train: Train,
     endpoint: Endpoint,
     mailbox: Mailbox<Letter>,
@@ -106,6 +118,8 @@ impl Server {
             ready,
             ports,
             buffers: Buffers::new(),
+            backlog: Backlog::default(),
+            gathering: Gathering::default(),
             train: Train::default(),
             endpoint,
             mailbox,
@@ -229,9 +243,10 @@ impl Server {
         self.lateness
     }
 
-    /// Datagrams that the system did not take since the beginning: its buffer was full, or there was no way.
+    /// Datagrams that were dropped since the beginning: the system did not take them, since its buffer was full or there was no
+    /// way, or who sent them has more than 1 MiB waiting here.
     pub fn datagrams_dropped(&self) -> u64 {
-        self.ports.iter().map(UdpPort::dropped).sum()
+        self.ports.iter().map(UdpPort::dropped).sum::<u64>() + self.backlog.dropped()
     }
 
     /// Tells every browser that it is over, ends the threads that serve the page, and closes the sockets. Takes well
@@ -252,11 +267,18 @@ impl Server {
     /// One round: wait, then letters, datagrams and deadlines, each within a bound. Returns whether a handle woke us.
     fn turn(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<bool> {
         let next = [deadline, self.endpoint.poll_timeout().map(|(at, _why)| at)].into_iter().flatten().min();
-        let busy = self.ports.iter().any(UdpPort::is_readable);
+        let busy = !self.backlog.is_empty() || self.ports.iter().any(UdpPort::is_readable);
         let wait = if busy { Some(Duration::ZERO) } else { next.map(|at| at.saturating_duration_since(now)) };
-        match self.poll.poll(&mut self.ready, wait) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => result?,
+        match self.gathering.wait(now).filter(|_| !busy) {
+            Some(moment) => {
+                std::thread::sleep(wait.map_or(moment, |wait| wait.min(moment)));
+                self.ready.clear();
+                self.ports.iter_mut().for_each(UdpPort::set_readable);
+            }
+            None => match self.poll.poll(&mut self.ready, wait) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => result?,
+            },
         }
         for event in &self.ready {
             if let Some(port) = event.token().0.checked_sub(FIRST_SOCKET).and_then(|i| self.ports.get_mut(i)) {
@@ -265,17 +287,39 @@ impl Server {
         }
 
         let woken = self.read_letters();
-        for i in 0..self.ports.len() {
-            let now = Instant::now();
-            let endpoint = &mut self.endpoint;
-            let port = &mut self.ports[i];
-            if port.is_readable() {
-                port.receive(&mut self.buffers, |from, to, datagram| endpoint.handle_datagram(now, from, to, datagram));
-            }
-        }
+        self.receive();
         self.endpoint.handle_timeout(Instant::now());
         self.transmit();
         Ok(woken)
+    }
+
+    /// Gives the endpoint what has come, as much as a turn may have.
+    fn receive(&mut self) {
+        let Server { ports, buffers, backlog, gathering, endpoint, .. } = self;
+        let now = Instant::now();
+        let mut left = DATAGRAMS_PER_TURN_MAX;
+        for port in ports {
+            for _ in 0..RECEIVES_PER_TURN_MAX {
+                if !port.is_readable() {
+                    break;
+                }
+                port.receive(buffers, |from, to, bytes| {
+                    if left > 0 && backlog.is_empty() {
+                        left -= 1;
+                        endpoint.handle_datagram(now, from, to, bytes);
+                    } else {
+                        backlog.push(endpoint.knows(from), Waiting { from, to, bytes: bytes.to_vec() });
+                    }
+                });
+            }
+        }
+        while left > 0
+            && let Some(Waiting { from, to, bytes }) = backlog.take()
+        {
+            left -= 1;
+            endpoint.handle_datagram(now, from, to, &bytes);
+        }
+        gathering.looked(now, DATAGRAMS_PER_TURN_MAX - left);
     }
 
     fn read_letters(&mut self) -> bool {
