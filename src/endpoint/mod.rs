@@ -99,7 +99,8 @@ pub struct Endpoint {
     identity: Identity,
     next_peer: PeerId,
     next_connection: ConnectionId,
-    connections: BTreeMap<ConnectionId, Connection>,
+    /// Boxed, so that to find one is a look at a few ids and not at a few connections.
+    connections: BTreeMap<ConnectionId, Box<Connection>>,
     roster: Roster,
     routes: Routes,
     deadlines: Deadlines,
@@ -185,7 +186,7 @@ impl Endpoint {
             epoch: self.epoch,
             slow_consumer_after: self.limits.slow_consumer_after,
         };
-        let mut connection = Connection::new(id, accepted, now);
+        let mut connection = Box::new(Connection::new(id, accepted, now));
         self.routes.add_ufrag(ufrag, id);
         let [before, after] = connection.reschedule(false);
         self.deadlines.set(Whose::Connection(id), before, after);

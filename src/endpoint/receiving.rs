@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::connection::{Connection, Ended};
+use super::connection::Ended;
 use super::datagram::Datagram;
 use super::id::ConnectionId;
 use super::route::{self, Kind};
@@ -14,17 +14,21 @@ impl Endpoint {
     /// candidates of the answer.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let datagram = Datagram { from, to, bytes };
-        let Some(id) = self.route(now, datagram) else {
+        let known = self.routes.at(from);
+        let Some(id) = self.route(now, datagram, known.map(|(id, _)| id)) else {
             self.stats.datagrams_unrouted += 1;
             return;
         };
+        let is_settled = known == Some((id, true));
         self.with_connection(id, |connection, out| connection.handle_datagram(now, datagram, out));
         if self.connections.get(&id).is_some_and(|connection| !connection.is_at_rest())
             && self.unfinished.back() != Some(&id)
         {
             self.unfinished.push_back(id);
         }
-        self.settle_claim(now, id, datagram);
+        if !is_settled {
+            self.settle_claim(now, id, datagram);
+        }
     }
 
     /// Whether a connection has been reached from this address, or asks for it.
@@ -32,8 +36,7 @@ impl Endpoint {
         self.routes.at(source).is_some()
     }
 
-    fn route(&mut self, now: Instant, datagram: Datagram<'_>) -> Option<ConnectionId> {
-        let known = self.routes.at(datagram.from);
+    fn route(&mut self, now: Instant, datagram: Datagram<'_>, known: Option<ConnectionId>) -> Option<ConnectionId> {
         match Kind::of(datagram.bytes) {
             // Who is open has no handshake to make: it is that of a new connection from the same port.
             Kind::Dtls if route::is_first_handshake(datagram.bytes) && self.is_open(known?) => {
@@ -64,12 +67,12 @@ impl Endpoint {
     }
 
     fn is_open(&self, id: ConnectionId) -> bool {
-        self.connections.get(&id).is_some_and(Connection::is_open)
+        self.connections.get(&id).is_some_and(|known| known.is_open())
     }
 
     /// An address becomes a connection's own when a check of ours has been answered from there.
     fn settle_claim(&mut self, now: Instant, id: ConnectionId, datagram: Datagram<'_>) {
-        if self.routes.is_owner(datagram.from, id) || !self.routes.has_claim(datagram.from, id) {
+        if !self.routes.has_claim(datagram.from, id) {
             return;
         }
         if !self.connections.get(&id).is_some_and(|known| known.reaches(now, datagram.from, datagram.to)) {

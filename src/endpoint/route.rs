@@ -68,19 +68,18 @@ impl Routes {
         self.by_ufrag.get(ours).copied()
     }
 
-    /// Whose an address is: its owner's, or where nobody owns it, of the connection that asked last.
-    pub(super) fn at(&self, source: SocketAddr) -> Option<ConnectionId> {
+    /// Whose an address is: its owner's, or where nobody owns it, of the connection that asked last. And whether it owns it.
+    pub(super) fn at(&self, source: SocketAddr) -> Option<(ConnectionId, bool)> {
         let claims = self.by_source.get(&source)?;
-        claims.owner.or_else(|| claims.asking.back().copied())
-    }
-
-    pub(super) fn is_owner(&self, source: SocketAddr, connection: ConnectionId) -> bool {
-        self.by_source.get(&source).is_some_and(|claims| claims.owner == Some(connection))
+        let owner = claims.owner.map(|owner| (owner, true));
+        owner.or_else(|| claims.asking.back().map(|asking| (*asking, false)))
     }
 
     /// Whether this connection owns the address, or asks for it.
     pub(super) fn has_claim(&self, source: SocketAddr, connection: ConnectionId) -> bool {
-        self.is_owner(source, connection) || self.asking(source).any(|asking| asking == connection)
+        self.by_source
+            .get(&source)
+            .is_some_and(|claims| claims.owner == Some(connection) || claims.asking.contains(&connection))
     }
 
     /// Who asks for an address.
@@ -140,14 +139,14 @@ mod tests {
         let source = "192.0.2.1:5000".parse().unwrap();
         let mut routes = Routes::default();
         routes.ask(source, one);
-        assert_eq!(routes.at(source), Some(one), "nobody else is there");
+        assert_eq!(routes.at(source), Some((one, false)), "nobody else is there");
         assert_eq!(routes.claim(source, one), None);
         routes.ask(source, two);
-        assert_eq!(routes.at(source), Some(one), "who asks takes nothing away");
-        assert!(routes.has_claim(source, two) && !routes.is_owner(source, two));
+        assert_eq!(routes.at(source), Some((one, true)), "who asks takes nothing away");
+        assert!(routes.has_claim(source, two));
         assert_eq!(routes.claim(source, two), Some(one));
         routes.release(source, one);
-        assert_eq!(routes.at(source), Some(two), "a connection that lost the address cannot take it away");
+        assert_eq!(routes.at(source), Some((two, true)), "a connection that lost the address cannot take it away");
         routes.release(source, two);
         assert_eq!(routes.len(), (0, 0));
     }
@@ -160,7 +159,7 @@ mod tests {
             routes.ask(source, ConnectionId::from(connection));
         }
         assert_eq!(routes.asking(source).count(), ASKING_MAX);
-        assert_eq!(routes.at(source), Some(ConnectionId::from(99)));
+        assert_eq!(routes.at(source), Some((ConnectionId::from(99), false)));
     }
 
     #[test]
