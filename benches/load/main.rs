@@ -11,7 +11,6 @@
 //! does hits all of them, and the median of the rounds is what is printed.
 
 mod clients;
-mod flood;
 mod options;
 mod parts;
 mod process;
@@ -27,7 +26,6 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((word, words)) if word == "serve" => servers::serve(words),
-        Some((word, words)) if word == "flood" => flood::flood(words),
         _ => measure(&arguments),
     };
     match result {

@@ -31,13 +31,6 @@ impl Process {
         Process::start(command)
     }
 
-    /// This program again, as a peer that sends to that server as fast as it can.
-    pub fn flood(server: SocketAddr) -> io::Result<Process> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["flood", &server.to_string()]);
-        Process::start(command)
-    }
-
     /// Another program, which says `http://address/` in its first line and ends with a signal.
     pub fn run(program: &str, arguments: &[&str]) -> io::Result<Process> {
         let mut command = Command::new("taskset");

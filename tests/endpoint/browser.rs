@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use patchcord::{Answer, Data, Transmit};
 use str0m::change::SdpAnswer;
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
+use str0m::config::DtlsVersion;
 use str0m::net::{DatagramRecv, Protocol, Receive};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
@@ -46,12 +47,17 @@ pub struct Browser {
 impl Browser {
     /// The browser and the SDP of its offer.
     pub fn offer(now: Instant, address: SocketAddr, labels: &[&str]) -> (Browser, String) {
+        Browser::offer_with(now, address, labels, DtlsVersion::Auto)
+    }
+
+    /// The same, of a browser that knows only this DTLS.
+    pub fn offer_with(now: Instant, address: SocketAddr, labels: &[&str], version: DtlsVersion) -> (Browser, String) {
         let mut rtc = Box::new(
             Rtc::builder()
                 .set_crypto_provider(backoff::crypto().into())
                 .clear_codecs()
                 .set_sctp_max_buffered_amount(BUFFERED_BYTES_MAX)
-                .set_dtls_version(str0m::config::DtlsVersion::Auto)
+                .set_dtls_version(version)
                 .build(now),
         );
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());

@@ -78,7 +78,18 @@ impl Lan {
         channels: &[&str],
         more: &serde_json::Value,
     ) -> Result<(BrowserId, Option<SessionAnswer>), Refusal> {
-        let (mut browser, sdp) = Browser::offer(self.now, address, channels);
+        let (browser, sdp) = Browser::offer(self.now, address, channels);
+        self.post_offer(browser, &sdp, more)
+    }
+
+    /// The same, of a browser that has made its offer.
+    pub fn post_offer(
+        &mut self,
+        mut browser: Browser,
+        sdp: &str,
+        more: &serde_json::Value,
+    ) -> Result<(BrowserId, Option<SessionAnswer>), Refusal> {
+        let address = browser.address;
         let mut body = serde_json::json!({"type": "offer", "sdp": sdp});
         for (name, value) in more.as_object().unwrap() {
             body[name] = value.clone();

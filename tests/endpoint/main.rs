@@ -10,8 +10,10 @@ mod session;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use browser::Browser;
 use lan::{BrowserId, Lan, SERVER, host};
 use patchcord::{Channel, Data, Event, Limits, MESSAGE_BYTES_MAX, PeerId, Reason, Refusal, SendOutcome, Transmit};
+use str0m::config::DtlsVersion;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -380,6 +382,29 @@ fn a_check_with_a_forged_source_takes_no_address_from_anybody() {
     lan.run(SECOND);
     assert_eq!(lan.messages_from(peer), [(Channel::Reliable, Data::Text("still here".into()))]);
     assert_eq!(lan.browser(id).received, [("ro".to_owned(), bytes(3))]);
+}
+
+#[test]
+fn browsers_of_both_versions_of_dtls() {
+    for version in [DtlsVersion::Dtls12, DtlsVersion::Dtls13] {
+        let mut lan = Lan::new();
+        let address = "192.0.2.77:40000".parse().unwrap();
+        let (browser, sdp) = Browser::offer_with(lan.now, address, &["ro", "uu"], version);
+        let (id, _) = lan.post_offer(browser, &sdp, &serde_json::json!({})).unwrap();
+        lan.run(SECOND);
+        let Some(Event::Joined { peer, .. }) = lan.events.first() else { panic!("{version} does not get in") };
+        let peer = *peer;
+        for (label, channel) in [("ro", Channel::Reliable), ("uu", Channel::Unreliable)] {
+            browser_sends(&mut lan, id, label, &bytes(5));
+            assert_eq!(send(&mut lan, peer, channel, &bytes(3000)), SendOutcome::Sent);
+        }
+        lan.run(SECOND);
+        assert_eq!(lan.messages_from(peer), [(Channel::Reliable, bytes(5)), (Channel::Unreliable, bytes(5))]);
+        assert_eq!(lan.browser(id).received, [("ro".to_owned(), bytes(3000)), ("uu".to_owned(), bytes(3000))]);
+        lan.endpoint.disconnect(lan.now, peer, Reason::Kicked);
+        lan.run(SECOND);
+        assert!(lan.browser(id).is_closed, "{version}");
+    }
 }
 
 #[test]

@@ -74,6 +74,8 @@ impl Handshake {
     fn with<T>(&self, without: T, ask: impl FnOnce(&mut Dtls) -> T) -> T {
         let Shared { dtls, ear, heard, .. } = &mut *self.lock();
         let Some(dtls) = dtls else { return without };
+        // What is still there is another's, which ended in the midst of it.
+        drop(ear.take());
         let answer = ask(dtls);
         heard.add(ear.take());
         answer

@@ -180,3 +180,41 @@ fn plain_records_and_foreign_epochs_are_for_others() {
     pair.hear(CLIENT, vec![keys.seal(FIRST_EPOCH, 0, HANDSHAKE, b"").unwrap()]);
     assert_eq!((pair.others[CLIENT], pair.sides[CLIENT].forged), (2, 1));
 }
+
+#[test]
+fn nothing_that_the_other_side_says_is_a_panic() {
+    let mut pair = Pair::new(FIRST_NUMBER + 50);
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20_000 {
+        let content_type = [ALERT, HANDSHAKE, HANDSHAKE, ACK, random.u8(..)][random.usize(..5)];
+        let length = random.usize(..40);
+        let mut content: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+        // Often a whole message, or numbers that may be ours.
+        if content.len() > MESSAGE_HEADER_BYTES && random.bool() {
+            content[0] = KEY_UPDATE;
+            content[9..13].copy_from_slice(&[0, 0, 1, random.u8(..3)]);
+        } else if content.len() > 18 && random.bool() {
+            content[2..10].copy_from_slice(&pair.sides[SERVER].sending.epoch.to_be_bytes());
+            content[10..18].copy_from_slice(&(FIRST_NUMBER + random.u64(..60)).to_be_bytes());
+        }
+        let mut datagrams = pair.written(CLIENT, |records, _, on| records.send(content_type, &content, on));
+        if random.u8(..) < 20 {
+            let at = random.usize(..datagrams[0].len());
+            datagrams[0][at] ^= random.u8(..);
+        }
+        // Their keys go where they have asked for.
+        if pair.sides[SERVER].receiving.epoch > pair.sides[CLIENT].sending.epoch {
+            let keys = pair.sides[CLIENT].sending.keys.next().unwrap();
+            let epoch = pair.sides[CLIENT].sending.epoch + 1;
+            pair.sides[CLIENT].sending = Sending { keys, epoch, next: 0 };
+        }
+        for mut datagram in datagrams {
+            let answers = pair.written(SERVER, |records, now, on| {
+                records.open(now, &mut datagram, on);
+            });
+            assert!(answers.len() <= 2, "an acknowledgement and a key update");
+        }
+        let _ = pair.seal(SERVER, b"and it goes on");
+    }
+    assert!(pair.sides[SERVER].receiving.epoch > 100, "{:?}", pair.epochs());
+}
