@@ -99,8 +99,13 @@ fn a_stuck_peer_changes_nothing_for_the_others() {
             of(&without),
             of(&with)
         );
-        let is_late = |(without, with): (Duration, Duration)| with > without + Duration::from_millis(1);
-        assert!(!of(&without).into_iter().zip(of(&with)).take(2).any(is_late));
+        let ([p50, p99, _], [p50_beside, p99_beside, _]) = (of(&without), of(&with));
+        assert_eq!(p50, p50_beside);
+        // Whoever waits does so for whole round trips, of 2 ms: which of them the p99 meets is chance. The mean has no steps.
+        assert!(p99_beside <= p99 + Duration::from_millis(2));
+        let mean = |delays: &[Duration]| delays.iter().sum::<Duration>() / delays.len() as u32;
+        println!("{channel:?}, mean: {:.3?} and {:.3?}", mean(&without), mean(&with));
+        assert!(mean(&with) <= mean(&without) + Duration::from_micros(50));
         assert!(with.len() * 10 > without.len() * 9);
     }
     assert_eq!(quick.left.get("SlowConsumer"), None);

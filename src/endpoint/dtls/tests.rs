@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dimpl::{Config, Dtls, Output};
-use str0m::crypto::dtls::{DtlsInstance, DtlsOutput, DtlsProvider, DtlsVersion};
+use str0m::crypto::dtls::{DtlsOutput, DtlsProvider, DtlsVersion};
 
 use super::*;
 
