@@ -39,11 +39,39 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 /// Where datagrams are put as they are received. One is enough for any number of sockets; 2 MiB, of which only what is used
 /// becomes real.
 #[derive(Debug)]
-pub(crate) struct Buffers(Vec<Vec<u8>>);
+pub(crate) struct Buffers {
+    bytes: Vec<Vec<u8>>,
+    metas: [RecvMeta; BATCH_SIZE],
+}
 
 impl Buffers {
     pub(crate) fn new() -> Buffers {
-        Buffers((0..BATCH_SIZE).map(|_| vec![0; BUFFER_BYTES]).collect())
+        let bytes = (0..BATCH_SIZE).map(|_| vec![0; BUFFER_BYTES]).collect();
+        Buffers { bytes, metas: [RecvMeta::default(); BATCH_SIZE] }
+    }
+}
+
+/// What one system call has received.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    bytes: &'a [Vec<u8>],
+    metas: &'a [RecvMeta],
+    bound: SocketAddr,
+}
+
+impl<'a> Batch<'a> {
+    /// Where datagrams have come from, in their order; several from one address may count once.
+    pub(crate) fn sources(self) -> impl Iterator<Item = SocketAddr> + Clone {
+        self.metas.iter().map(|meta| SocketAddr::new(plain(meta.addr.ip()), meta.addr.port()))
+    }
+
+    /// From where, to where, and the datagram.
+    pub(crate) fn datagrams(self) -> impl Iterator<Item = (SocketAddr, SocketAddr, &'a [u8])> {
+        let received = self.sources().zip(self.metas).zip(self.bytes);
+        received.flat_map(move |((from, meta), buffer)| {
+            let to = SocketAddr::new(plain(meta.dst_ip.unwrap_or(self.bound.ip())), self.bound.port());
+            buffer[..meta.len].chunks(meta.stride.max(1)).map(move |datagram| (from, to, datagram))
+        })
     }
 }
 
@@ -85,12 +113,12 @@ impl UdpPort {
         self.dropped
     }
 
-    /// One batch: `receive(from, to, datagram)` for each datagram that was waiting, up to a bound.
-    pub(crate) fn receive(&mut self, buffers: &mut Buffers, mut receive: impl FnMut(SocketAddr, SocketAddr, &[u8])) {
-        let mut metas = [RecvMeta::default(); BATCH_SIZE];
-        let mut slices: Vec<IoSliceMut<'_>> = buffers.0.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+    /// Datagrams that were waiting, up to a bound.
+    pub(crate) fn receive<'a>(&mut self, buffers: &'a mut Buffers) -> Batch<'a> {
+        let Buffers { bytes, metas } = buffers;
+        let mut slices: Vec<IoSliceMut<'_>> = bytes.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
         let (socket, state) = (&self.socket, &self.state);
-        let count = match socket.try_io(|| state.recv(socket.into(), &mut slices, &mut metas)) {
+        let count = match socket.try_io(|| state.recv(socket.into(), &mut slices, metas)) {
             Ok(count) => {
                 // Who gives less than was asked for has no more, and epoll and kqueue tell of what comes next. Where there is
                 // one datagram a call, only `WouldBlock` says so.
@@ -103,16 +131,10 @@ impl UdpPort {
                 if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionReset) {
                     tracing::warn!(%error, "cannot receive");
                 }
-                return;
+                0
             }
         };
-        for (meta, buffer) in metas[..count].iter().zip(&buffers.0) {
-            let to = SocketAddr::new(plain(meta.dst_ip.unwrap_or(self.bound.ip())), self.bound.port());
-            let from = SocketAddr::new(plain(meta.addr.ip()), meta.addr.port());
-            for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                receive(from, to, datagram);
-            }
-        }
+        Batch { bytes, metas: &metas[..count], bound: self.bound }
     }
 
     /// Whether this socket can send from that address.

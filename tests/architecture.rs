@@ -81,6 +81,17 @@ fn the_core_names_nothing_of_the_shell() {
 }
 
 #[test]
+fn unsafe_code_is_in_one_place() {
+    let source = source();
+    let unsafe_files: Vec<PathBuf> = files(&source, "rs")
+        .into_iter()
+        .filter(|path| code(path).iter().any(|(_, line)| line.contains("unsafe")))
+        .map(|path| path.strip_prefix(&source).expect("it is in src").to_owned())
+        .collect();
+    assert_eq!(unsafe_files, [Path::new("endpoint/prefetch.rs")]);
+}
+
+#[test]
 fn arrows_go_down_only() {
     let mut found = Vec::new();
     for (room, above) in ROOMS {

@@ -107,7 +107,9 @@ impl Link {
     pub(super) fn receive(&mut self, now: Instant, buffers: &mut Buffers) -> bool {
         let Some(Line { dial, port }) = &mut self.line else { return false };
         port.set_readable();
-        port.receive(buffers, |from, _to, datagram| dial.handle_datagram(now, from, datagram));
+        for (from, _to, datagram) in port.receive(buffers).datagrams() {
+            dial.handle_datagram(now, from, datagram);
+        }
         port.is_readable()
     }
 

@@ -21,6 +21,7 @@ mod limits;
 mod liveness;
 mod message;
 mod opening;
+mod prefetch;
 mod receiving;
 mod reliable_log;
 mod returning;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::connection::Ended;
 use super::datagram::Datagram;
 use super::id::ConnectionId;
+use super::prefetch::prefetch;
 use super::route::{self, Kind};
 use super::{Endpoint, Reason};
 
@@ -29,6 +30,15 @@ impl Endpoint {
         if !is_settled {
             self.settle_claim(now, id, datagram);
         }
+    }
+
+    /// Datagrams from these addresses come next: what is known of who sends them is fetched from memory, all at once. Changes
+    /// nothing but how long the next calls of [`handle_datagram`](Endpoint::handle_datagram) take.
+    pub fn expect_from(&self, sources: impl Iterator<Item = SocketAddr> + Clone) {
+        let connections = sources.filter_map(|source| self.connections.get(&self.routes.at(source)?.0));
+        connections.clone().for_each(|connection| prefetch(&**connection));
+        // These are where it points to, so it must be here.
+        connections.for_each(|connection| connection.prefetch_rest());
     }
 
     /// Whether a connection has been reached from this address, or asks for it.

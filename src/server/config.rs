@@ -3,14 +3,18 @@
 use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::assets::Assets;
 use super::authorize::Authorize;
 use super::gate::{GateConfig, HttpLimits};
 use crate::endpoint::Limits;
 
+/// A tenth of a round trip over Wi-Fi, and with 10,000 messages a second as much as a wake-up needs to be shared by four.
+const GATHER_FOR: Duration = Duration::from_micros(400);
+
 /// How a [`Server`](crate::Server) differs from the default.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// A folder whose files are served instead of the built-in page, read anew at each request. `patchcord.js` and
     /// `patchcord.d.ts` come from the binary where the folder has none, so an `index.html` is enough.
@@ -25,6 +29,23 @@ pub struct Config {
     pub names: Vec<String>,
     /// Who may connect, and what the application keeps for each: see [`Authorize::new`]. `None`: whoever reaches the port.
     pub authorize: Option<Authorize>,
+    /// How long a message may wait for others, so that they share a wake-up of the loop, while four and more come in this time;
+    /// beside the system's own timer slack, 50 µs on Linux. It takes a third off what a message costs
+    /// (docs/BENCHMARKS.md). At most 10 ms; with zero none waits.
+    pub gather_for: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            web: None,
+            limits: Limits::default(),
+            http: HttpLimits::default(),
+            names: Vec::new(),
+            authorize: None,
+            gather_for: GATHER_FOR,
+        }
+    }
 }
 
 impl Config {

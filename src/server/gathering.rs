@@ -5,29 +5,45 @@
 
 use std::time::{Duration, Instant};
 
-/// Between two looks at the sockets while datagrams come closer together than that. It is what a message may wait at most, a tenth
-/// of what Wi-Fi makes of it, and begins at some 4,000 messages a second.
-const PERIOD: Duration = Duration::from_micros(200);
+/// Datagrams that have to come within the time for it to begin. A wake-up by the clock costs twice one by the network where
+/// timers are dear (docs/BENCHMARKS.md), so fewer would gain nothing.
+const ENOUGH: u32 = 4;
 
-#[derive(Debug, Default)]
+/// Longer ones would be felt, and let the kernel's buffer overflow.
+const PERIOD_MAX: Duration = Duration::from_millis(10);
+
+#[derive(Debug)]
 pub(super) struct Gathering {
+    /// Between two looks at the sockets, and what a message may wait at most.
+    period: Duration,
     is_on: bool,
-    looked_at: Option<Instant>,
+    began_at: Option<Instant>,
+    count: u32,
 }
 
 impl Gathering {
+    /// With a period of zero none waits.
+    pub(super) fn new(period: Duration) -> Gathering {
+        Gathering { period: period.min(PERIOD_MAX), is_on: false, began_at: None, count: 0 }
+    }
+
     /// How long to wait, and look without having been told; `None` to wait until there is something.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
-        let looked_at = self.looked_at.filter(|_| self.is_on)?;
-        Some((looked_at + PERIOD).saturating_duration_since(now))
+        let began_at = self.began_at.filter(|_| self.is_on)?;
+        Some((began_at + self.period).saturating_duration_since(now))
     }
 
     /// So many datagrams were there at a look.
-    pub(super) fn looked(&mut self, now: Instant, count: usize) {
-        let is_soon = self.looked_at.is_some_and(|at| now < at + PERIOD);
+    pub(super) fn looked(&mut self, now: Instant, count: u32) {
+        self.count += count;
+        let passed = self.began_at.map(|at| now.saturating_duration_since(at));
+        if passed.is_some_and(|passed| passed < self.period) {
+            return;
+        }
+        let is_thick = passed.is_some_and(|passed| self.period * self.count > passed * ENOUGH);
         // One alone is not worth a wait.
-        self.is_on = if self.is_on { count > 1 } else { count > 0 && is_soon };
-        self.looked_at = Some(now);
+        self.is_on = is_thick || (self.is_on && self.count > 1);
+        (self.began_at, self.count) = (Some(now), 0);
     }
 }
 
@@ -35,30 +51,39 @@ impl Gathering {
 mod tests {
     use super::*;
 
+    const PERIOD: Duration = Duration::from_micros(400);
     const US: Duration = Duration::from_micros(1);
+
+    /// One that has been looking every so often, each time finding one datagram.
+    fn looking(period: Duration, every: Duration) -> (Gathering, Instant) {
+        let (mut gathering, mut now) = (Gathering::new(period), Instant::now());
+        for _ in 0..50 {
+            now += every;
+            gathering.looked(now, 1);
+        }
+        (gathering, now)
+    }
 
     #[test]
     fn whoever_comes_alone_is_not_made_to_wait() {
-        let (mut gathering, mut now) = (Gathering::default(), Instant::now());
-        for _ in 0..10 {
-            now += 2 * PERIOD;
-            gathering.looked(now, 1);
-            assert_eq!(gathering.wait(now), None);
+        for every in [101 * US, PERIOD / 3, PERIOD / 2, PERIOD * 2, PERIOD * 100] {
+            let (gathering, now) = looking(PERIOD, every);
+            assert_eq!(gathering.wait(now), None, "one every {every:?}");
         }
-        gathering.looked(now + 10 * US, 0);
-        assert_eq!(gathering.wait(now + 10 * US), None, "nobody came");
+        let (gathering, now) = looking(Duration::ZERO, US);
+        assert_eq!(gathering.wait(now), None, "nor anybody with a period of zero");
     }
 
     #[test]
     fn many_share_a_look() {
-        let (mut gathering, now) = (Gathering::default(), Instant::now());
-        gathering.looked(now, 1);
-        gathering.looked(now + 50 * US, 1);
-        assert_eq!(gathering.wait(now + 80 * US), Some(PERIOD - 30 * US), "the work counts");
+        let (mut gathering, now) = looking(PERIOD, 80 * US);
+        let wait = gathering.wait(now).expect("five come in a period");
+        assert!(wait <= PERIOD);
+        let now = now + wait;
+        gathering.looked(now, 2);
+        assert_eq!(gathering.wait(now + 30 * US), Some(PERIOD - 30 * US), "the work counts, and fewer go on with it");
         assert_eq!(gathering.wait(now + PERIOD * 2), Some(Duration::ZERO));
-        gathering.looked(now + 50 * US + PERIOD, 3);
-        assert!(gathering.wait(now + 50 * US + PERIOD).is_some());
-        gathering.looked(now + 50 * US + PERIOD * 2, 1);
-        assert_eq!(gathering.wait(now + 50 * US + PERIOD * 2), None);
+        gathering.looked(now + PERIOD, 1);
+        assert_eq!(gathering.wait(now + PERIOD), None, "one alone ends it");
     }
 }

@@ -50,7 +50,7 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
 const LETTERS_PER_TURN_MAX: usize = 64;
 
 /// Datagrams that the endpoint takes in one turn: with their answers less than a millisecond's work, after which a tick may be due.
-const DATAGRAMS_PER_TURN_MAX: usize = 64;
+const DATAGRAMS_PER_TURN_MAX: u32 = 64;
 
 /// System calls that receive in one turn, so that what waits is sorted by its source before the kernel has to drop some of it.
 const RECEIVES_PER_TURN_MAX: usize = 8;
@@ -110,6 +110,7 @@ impl Server {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| io::Error::other(format!("no system randomness: {error}")))?;
         let endpoint = Endpoint::new(config.limits, seed, Instant::now());
+        let gathering = Gathering::new(config.gather_for);
         let (asking, authorize) = (handle.clone(), config.authorize.clone());
         let gate = Gate::start(config.gate(listeners)?, move |ask| answer(&asking, authorize.as_ref(), ask))?;
         let ready = Events::with_capacity(64);
@@ -119,7 +120,7 @@ impl Server {
             ports,
             buffers: Buffers::new(),
             backlog: Backlog::default(),
-            gathering: Gathering::default(),
+            gathering,
             train: Train::default(),
             endpoint,
             mailbox,
@@ -303,14 +304,16 @@ impl Server {
                 if !port.is_readable() {
                     break;
                 }
-                port.receive(buffers, |from, to, bytes| {
+                let batch = port.receive(buffers);
+                endpoint.expect_from(batch.sources());
+                for (from, to, bytes) in batch.datagrams() {
                     if left > 0 && backlog.is_empty() {
                         left -= 1;
                         endpoint.handle_datagram(now, from, to, bytes);
                     } else {
                         backlog.push(endpoint.knows(from), Waiting { from, to, bytes: bytes.to_vec() });
                     }
-                });
+                }
             }
         }
         while left > 0

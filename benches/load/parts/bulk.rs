@@ -28,7 +28,8 @@ struct Figures {
 }
 
 pub fn measure(options: &Options) -> io::Result<()> {
-    let kinds: Vec<Kind> = options.kinds.iter().copied().filter(|kind| *kind != Kind::Udp).collect();
+    let kinds: Vec<Kind> =
+        options.kinds.iter().copied().filter(|kind| !matches!(kind, Kind::Udp | Kind::AtOnce)).collect();
     let mut rounds: Vec<Vec<Figures>> = kinds.iter().map(|_| Vec::new()).collect();
     for _ in 0..options.rounds {
         for (kind, figures) in kinds.iter().zip(&mut rounds) {

@@ -23,7 +23,8 @@ pub fn measure(options: &Options) -> io::Result<()> {
     let peers = options.idle_peers;
     let title = format!("idle: {peers} peers that say nothing; medians of {}", options.rounds);
     let columns = ["", "set-up CPU ms", "set-up ms", "KiB/peer", "core % of all"];
-    let kinds: Vec<Kind> = options.kinds.iter().copied().filter(|kind| *kind != Kind::Udp).collect();
+    let kinds: Vec<Kind> =
+        options.kinds.iter().copied().filter(|kind| !matches!(kind, Kind::Udp | Kind::AtOnce)).collect();
     let mut rounds: Vec<Vec<Figures>> = kinds.iter().map(|_| Vec::new()).collect();
     for _ in 0..options.rounds {
         for (kind, figures) in kinds.iter().zip(&mut rounds) {

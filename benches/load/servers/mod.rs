@@ -7,6 +7,9 @@ mod websocket;
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
+
+use patchcord::Config;
 
 use crate::process::{SERVER_CORE, pin};
 
@@ -24,10 +27,12 @@ pub enum Kind {
     Plain,
     /// `patchcord::Server`.
     Ours,
+    /// The same, with `gather_for` at zero.
+    AtOnce,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Udp, Kind::WebSocket, Kind::Plain, Kind::Ours];
+    pub const ALL: [Kind; 5] = [Kind::Udp, Kind::WebSocket, Kind::Plain, Kind::Ours, Kind::AtOnce];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -35,6 +40,7 @@ impl Kind {
             Kind::WebSocket => "websocket",
             Kind::Plain => "str0m",
             Kind::Ours => "patchcord",
+            Kind::AtOnce => "at-once",
         }
     }
 }
@@ -48,7 +54,8 @@ pub fn serve(words: &[String]) -> io::Result<()> {
         Kind::Udp => udp::serve(),
         Kind::WebSocket => websocket::serve(words.get(1).and_then(|bytes| bytes.parse().ok()).unwrap_or(4096)),
         Kind::Plain => plain::serve(),
-        Kind::Ours => ours::serve(words.get(1).is_some_and(|word| word == TICKING)),
+        Kind::Ours => ours::serve(Config::default().gather_for, words.get(1).is_some_and(|word| word == TICKING)),
+        Kind::AtOnce => ours::serve(Duration::ZERO, false),
     }
 }
 

@@ -10,8 +10,8 @@ const TICKS_A_SECOND: u32 = 60;
 /// More than this late counts.
 const LATE: Duration = Duration::from_millis(2);
 
-pub fn serve(is_ticking: bool) -> io::Result<()> {
-    let config = Config { limits: Limits::relaxed(), ..Config::default() };
+pub fn serve(gather_for: Duration, is_ticking: bool) -> io::Result<()> {
+    let config = Config { limits: Limits::relaxed(), gather_for, ..Config::default() };
     let mut server = Server::bind_with("127.0.0.1:0", config)?;
     super::announce(server.addresses()[0])?;
     let mut next_tick = is_ticking.then(Instant::now);

@@ -6,6 +6,7 @@ use dimpl::Dtls;
 use str0m::crypto::dtls::{DtlsImplError, DtlsOutput};
 
 use super::records::Records;
+use crate::endpoint::prefetch::prefetch;
 
 /// A datagram as dimpl writes it, and one that is opened. Browsers send none of more than 1,300.
 const BUFFER_BYTES: usize = 2000;
@@ -38,6 +39,12 @@ impl Secure {
     /// Goes on with DTLS 1.3 in these records, or else with who shook hands. `never` is what has no deadline.
     pub(super) fn new(dtls: Box<Dtls>, records: Option<Records>, never: Instant) -> Secure {
         Secure { records: records.map(Box::new), dtls: Some(dtls), deadline: never, never }
+    }
+
+    pub(in crate::endpoint) fn prefetch_rest(&self) {
+        if let Some(records) = &self.records {
+            prefetch(&**records);
+        }
     }
 
     /// Where it writes, which the peers of an endpoint may share.

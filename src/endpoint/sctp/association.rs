@@ -12,6 +12,7 @@ use super::reset::Resets;
 use super::{Nonces, StreamId};
 use crate::endpoint::Payload;
 use crate::endpoint::limits::STREAM_IDS_MAX;
+use crate::endpoint::prefetch::prefetch;
 
 mod arriving;
 
@@ -116,6 +117,12 @@ impl Association {
             open: BTreeSet::new(),
             arrivals: VecDeque::new(),
             packet: Vec::new(),
+        }
+    }
+
+    pub(in crate::endpoint) fn prefetch_rest(&self) {
+        if let State::Established(established) = &self.state {
+            prefetch(&**established);
         }
     }
 
