@@ -53,8 +53,10 @@ impl Options {
                 "--seconds" => options.steady = Duration::from_secs_f64(number(value()?)?),
                 "--rounds" => options.rounds = number(value()?)?,
                 "--only" => {
-                    let names: Vec<&str> = value()?.split(',').collect();
-                    options.kinds.retain(|kind| names.contains(&kind.name()));
+                    let kinds = value()?.split(',').map(|name| {
+                        Kind::named(name).ok_or_else(|| io::Error::other(format!("there is no {name} to compare")))
+                    });
+                    options.kinds = kinds.collect::<io::Result<_>>()?;
                 }
                 other => return Err(io::Error::other(format!("{other} is not understood; see benches/load/main.rs"))),
             }
@@ -75,7 +77,7 @@ impl Options {
     fn full() -> Options {
         Options {
             parts: vec![Part::Echo, Part::Idle, Part::Bulk, Part::Room, Part::Fair],
-            kinds: Kind::ALL.to_vec(),
+            kinds: Kind::USUAL.to_vec(),
             echo: vec![(1, 60.0), (50, 60.0), (200, 60.0), (100, 120.0), (1000, 12.0)],
             message_bytes: 64,
             warm_up: Duration::from_secs(2),

@@ -30,6 +30,6 @@ pub fn connect(kind: Kind, server: SocketAddr, count: usize) -> io::Result<Box<d
     Ok(match kind {
         Kind::Udp => Box::new(Udp::connect(server, count)?),
         Kind::WebSocket => Box::new(WebSockets::connect(server, count)?),
-        Kind::Plain | Kind::Ours | Kind::AtOnce => Box::new(WebRtc::connect(server, count)?),
+        Kind::Plain | Kind::Ours | Kind::Waiting(_) => Box::new(WebRtc::connect(server, count)?),
     })
 }

@@ -28,8 +28,7 @@ struct Figures {
 }
 
 pub fn measure(options: &Options) -> io::Result<()> {
-    let kinds: Vec<Kind> =
-        options.kinds.iter().copied().filter(|kind| !matches!(kind, Kind::Udp | Kind::AtOnce)).collect();
+    let kinds: Vec<Kind> = options.kinds.iter().copied().filter(|kind| kind.connects()).collect();
     let mut rounds: Vec<Vec<Figures>> = kinds.iter().map(|_| Vec::new()).collect();
     for _ in 0..options.rounds {
         for (kind, figures) in kinds.iter().zip(&mut rounds) {
@@ -44,7 +43,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
     for (kind, figures) in kinds.iter().zip(rounds) {
         let of = |figure: fn(&Figures) -> f64| median(figures.iter().map(figure).collect());
         table.row(&[
-            kind.name().to_owned(),
+            kind.name(),
             format!("{:.1}", of(|f| f.megabytes)),
             format!("{:.1}", of(|f| f.nanos_a_byte)),
             format!("{:.1}", of(|f| f.round_trip.value_at_quantile(0.5) as f64 / 1e3)),
@@ -57,7 +56,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
 }
 
 fn run(kind: Kind, options: &Options) -> io::Result<Figures> {
-    let process = Process::serve(&[kind.name(), "65536"])?;
+    let process = Process::serve(&[&kind.name(), "65536"])?;
     let mut clients = clients::connect(kind, process.address, 1)?;
     let message = vec![0x5a; MESSAGE_BYTES];
     let mut under_way: VecDeque<Instant> = VecDeque::new();

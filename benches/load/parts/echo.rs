@@ -45,7 +45,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
 }
 
 fn run(kind: Kind, peers: usize, rate: f64, options: &Options) -> io::Result<Figures> {
-    let process = Process::serve(&[kind.name()])?;
+    let process = Process::serve(&[&kind.name()])?;
     let mut clients = clients::connect(kind, process.address, peers)?;
     let mut pace = Pace::new(peers, rate, options.message_bytes);
     pace.run(&mut *clients, options.warm_up)?;
@@ -192,7 +192,7 @@ fn print(options: &Options, peers: usize, rate: f64, rounds: &[Vec<Figures>]) {
         let ours = of(&|f| f.micros_a_message);
         let ratio = |other| cost(other).map_or("-".to_owned(), |other| format!("{:.2}", ours / other));
         table.row(&[
-            kind.name().to_owned(),
+            kind.name(),
             format!("{ours:.1}"),
             ratio(Kind::Udp),
             ratio(Kind::WebSocket),

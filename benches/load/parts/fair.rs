@@ -89,7 +89,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
 }
 
 fn run(peers: usize, rate: f64, beside: Beside, options: &Options) -> io::Result<Figures> {
-    let process = Process::serve(&[Kind::Ours.name(), TICKING])?;
+    let process = Process::serve(&[&Kind::Ours.name(), TICKING])?;
     let (mut round_trip, mut flooded) = (histogram(), 0.0);
     match beside {
         Beside::Nobody => std::thread::sleep(options.warm_up + options.steady),

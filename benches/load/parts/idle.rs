@@ -23,8 +23,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
     let peers = options.idle_peers;
     let title = format!("idle: {peers} peers that say nothing; medians of {}", options.rounds);
     let columns = ["", "set-up CPU ms", "set-up ms", "KiB/peer", "core % of all"];
-    let kinds: Vec<Kind> =
-        options.kinds.iter().copied().filter(|kind| !matches!(kind, Kind::Udp | Kind::AtOnce)).collect();
+    let kinds: Vec<Kind> = options.kinds.iter().copied().filter(|kind| kind.connects()).collect();
     let mut rounds: Vec<Vec<Figures>> = kinds.iter().map(|_| Vec::new()).collect();
     for _ in 0..options.rounds {
         for (kind, figures) in kinds.iter().zip(&mut rounds) {
@@ -35,7 +34,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
     for (kind, figures) in kinds.iter().zip(rounds) {
         let of = |figure: fn(&Figures) -> f64| median(figures.iter().map(figure).collect());
         table.row(&[
-            kind.name().to_owned(),
+            kind.name(),
             format!("{:.2}", of(|f| f.set_up_ms)),
             format!("{:.1}", of(|f| f.first)),
             format!("{:.0}", of(|f| f.memory_kib)),
@@ -46,7 +45,7 @@ pub fn measure(options: &Options) -> io::Result<()> {
 }
 
 fn run(kind: Kind, peers: usize, options: &Options) -> io::Result<Figures> {
-    let process = Process::serve(&[kind.name()])?;
+    let process = Process::serve(&[&kind.name()])?;
     // What the first peer makes a process set up is not the price of a peer.
     let _first = clients::connect(kind, process.address, 1)?;
     let (cpu, memory, since) = (process.cpu(), process.memory(), Instant::now());
