@@ -58,7 +58,9 @@ const FOLLOW_AFTER_MS = 10;
 const FOLLOW_INTERVAL_MS = 5;
 const ROUND_TRIP_MS_DEFAULT = 50;
 
-const CLOCK_SAMPLES = 20;
+/** The Beats by which the server's clock is read: more make it steadier, older ones have drifted by more than a millisecond. */
+const CLOCK_BEATS = 20;
+const CLOCK_MS = 30_000;
 
 /** @typedef {api.Channel | 'control'} ChannelName @type {Record<ChannelName, string>} */
 const LABELS = { reliable: 'ro', unreliable: 'uu', latest: 'lt', control: 'ctl' };
@@ -542,7 +544,7 @@ function storageKey(url) {
 
 /** The server's clock, from its Beats; milliseconds. */
 class Clock {
-  /** @type {number[]} */ #offsets = [];
+  /** @type {{ at: number, offset: number }[]} */ #beats = [];
   /** @type {number | null} */ roundTripMs = null;
 
   get errorMs() {
@@ -550,13 +552,14 @@ class Clock {
   }
 
   now() {
-    return this.errorMs === null ? null : performance.now() + Math.max(...this.#offsets) + this.errorMs;
+    return this.errorMs === null ? null : performance.now() + Math.max(...this.#beats.map(({ offset }) => offset)) + this.errorMs;
   }
 
   /** @param {{ timeMs: number, roundTripMs: number | null }} beat  It arrives now. */
   note({ timeMs, roundTripMs }) {
-    this.#offsets.push(timeMs - performance.now());
-    if (this.#offsets.length > CLOCK_SAMPLES) this.#offsets.shift();
+    const at = performance.now();
+    this.#beats.push({ at, offset: timeMs - at });
+    while (this.#beats.length > CLOCK_BEATS || this.#beats[0].at < at - CLOCK_MS) this.#beats.shift();
     this.roundTripMs = roundTripMs;
   }
 }

@@ -17,8 +17,14 @@ const FIRST_EVERY: Duration = Duration::from_millis(100);
 /// second rather than 200.
 const GRID: Duration = Duration::from_millis(50);
 
-/// Beats among which the smallest round trip counts.
+/// Between Beats to a page that has what we send and sends what we hear, which is most of what they are for; the rest is the
+/// time and the round trip.
+const SPARED_EVERY: Duration = Duration::from_secs(3);
+
+/// Beats among which the smallest round trip counts, and for how long one does. Fewer and shorter than a page takes them for its
+/// clock, so that the one that says how far off it is at most is among those that it is read by.
 const ROUND_TRIPS: usize = 16;
+const ROUND_TRIPS_LAST: Duration = Duration::from_secs(25);
 
 /// How patient we are with a page.
 struct Patience {
@@ -71,6 +77,8 @@ pub(super) struct Liveness {
     /// The Beat that waits for its Echo, or for that of a later one: its number, and when it left.
     question: (u32, Instant),
     is_answered: bool,
+    /// The page has said Echo without having been asked: it wants to hear from us.
+    is_wanted: bool,
     /// The last few Beats: number, when it left, and how long its Echo took.
     asked: VecDeque<(u32, Instant, Option<Duration>)>,
 }
@@ -85,6 +93,7 @@ impl Liveness {
             last_beat_at: now,
             question: (0, now),
             is_answered: true,
+            is_wanted: false,
             asked: VecDeque::new(),
         }
     }
@@ -93,17 +102,18 @@ impl Liveness {
         self.is_hidden = is_hidden;
     }
 
-    /// When something will be due, if nothing is heard until then.
-    pub(super) fn deadline(&self, heard_at: Instant) -> Instant {
-        self.next_beat_at().min(heard_at + self.patience().lost)
+    /// When something will be due, if nothing is heard until then. `has_from` is when the newest left of what the page is known
+    /// to have had, if there is nothing else that a Beat would say.
+    pub(super) fn deadline(&self, heard_at: Instant, has_from: Option<Instant>) -> Instant {
+        self.next_beat_at(has_from).min(heard_at + self.patience().lost)
     }
 
     /// What is due now. A Beat counts as sent.
-    pub(super) fn due(&mut self, now: Instant, heard_at: Instant) -> Option<Due> {
+    pub(super) fn due(&mut self, now: Instant, heard_at: Instant, has_from: Option<Instant>) -> Option<Due> {
         if heard_at + self.patience().lost <= now {
             return Some(Due::Lost);
         }
-        if self.next_beat_at() > now {
+        if self.next_beat_at(has_from) > now {
             return None;
         }
         Some(Due::Beat { seq: self.beat(now) })
@@ -114,11 +124,13 @@ impl Liveness {
         let seq = self.beats;
         self.beats = self.beats.wrapping_add(1);
         self.last_beat_at = now;
+        self.is_wanted = false;
         if self.is_answered {
             (self.question, self.is_answered) = ((seq, now), false);
         }
         self.asked.push_back((seq, now, None));
-        if self.asked.len() > ROUND_TRIPS {
+        let is_old = |(_, sent_at, _): &(u32, Instant, _)| *sent_at + ROUND_TRIPS_LAST < now;
+        while self.asked.len() > ROUND_TRIPS || self.asked.front().is_some_and(is_old) {
             self.asked.pop_front();
         }
         seq
@@ -130,10 +142,11 @@ impl Liveness {
             took.get_or_insert(now.saturating_duration_since(*sent_at));
         }
         let (question, _) = self.question;
+        self.is_wanted |= self.is_answered;
         self.is_answered |= seq.wrapping_sub(question) < self.beats.wrapping_sub(question);
     }
 
-    /// The smallest among the last few.
+    /// The smallest among the last few Beats.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.asked.iter().filter_map(|(.., took)| *took).min()
     }
@@ -144,13 +157,16 @@ impl Liveness {
         now < heard_at + self.patience().quiet
     }
 
-    fn next_beat_at(&self) -> Instant {
+    fn next_beat_at(&self, has_from: Option<Instant>) -> Instant {
         let (_, asked_at) = self.question;
         let Patience { every, unanswered, again, .. } = self.patience();
         match self.beats {
             0 => self.last_beat_at,
             1..FIRST_BEATS => self.last_beat_at + FIRST_EVERY,
-            _ if self.is_answered => self.on_the_grid(asked_at + every),
+            _ if self.is_answered => {
+                let spared = has_from.filter(|_| !self.is_wanted).map_or(asked_at, |from| from.max(asked_at));
+                self.on_the_grid((spared + every).min(asked_at + SPARED_EVERY.max(every)))
+            }
             _ => (asked_at + unanswered).max(self.last_beat_at + again),
         }
     }
@@ -178,7 +194,7 @@ mod tests {
         let mut liveness = Liveness::new(start, start, is_hidden);
         let (mut now, mut heard_at, mut beats) = (start, start, Vec::new());
         loop {
-            match liveness.due(now, heard_at) {
+            match liveness.due(now, heard_at, None) {
                 Some(Due::Beat { seq }) => {
                     beats.push((now - start).as_millis());
                     if now <= start + heard {
@@ -187,7 +203,7 @@ mod tests {
                     }
                 }
                 Some(Due::Lost) => return (beats, (now - start).as_millis()),
-                None => now = liveness.deadline(heard_at).max(now + MS),
+                None => now = liveness.deadline(heard_at, None).max(now + MS),
             }
         }
     }
@@ -211,7 +227,7 @@ mod tests {
                 let seq = liveness.beat(start);
                 liveness.echo(start, seq);
             }
-            let next = liveness.deadline(start);
+            let next = liveness.deadline(start, None);
             assert!(next > start + 950 * MS && next <= start + 1000 * MS);
             assert_eq!((next - epoch).as_nanos() % GRID.as_nanos(), 0);
         }
@@ -236,17 +252,40 @@ mod tests {
         // Its words come through, and the Beats to it do not.
         let (mut now, mut seq) = (start, 0);
         for _ in 0..30 {
-            now = liveness.deadline(now);
+            now = liveness.deadline(now, None);
             seq = liveness.beat(now);
         }
         assert_eq!(now - start, 1200 * MS + 28 * 50 * MS);
         liveness.echo(now, seq + 1);
-        assert_eq!(liveness.deadline(now), now + 50 * MS, "it cannot have heard that one");
+        assert_eq!(liveness.deadline(now, None), now + 50 * MS, "it cannot have heard that one");
         liveness.echo(now, seq);
-        assert!(liveness.deadline(now) < now, "the next is overdue");
+        assert!(liveness.deadline(now, None) < now, "the next is overdue");
         let next = liveness.beat(now);
         liveness.echo(now + 300 * MS, next);
-        assert_eq!(liveness.deadline(now), now + 1000 * MS);
+        assert_eq!(liveness.deadline(now, None), now + 1000 * MS);
+    }
+
+    #[test]
+    fn a_page_that_has_what_is_sent_is_asked_less_often() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(start, start, false);
+        let asked = |liveness: &mut Liveness, now| {
+            let seq = liveness.beat(now);
+            liveness.echo(now, seq);
+            seq
+        };
+        (1..FIRST_BEATS).for_each(|_| _ = asked(&mut liveness, start));
+        assert_eq!(liveness.deadline(start, Some(start)), start + 100 * MS, "the first tell it the time");
+        let last = asked(&mut liveness, start);
+        for (from, next) in [(0, 1000), (200, 1200), (1999, 2950), (2000, 3000), (2900, 3000)] {
+            let now = start + from * MS;
+            assert_eq!(liveness.deadline(now, Some(now)), start + next * MS, "it has had what left after {from} ms");
+        }
+        liveness.echo(start, last);
+        let now = start + 2000 * MS;
+        assert_eq!(liveness.deadline(now, Some(now)), start + 1000 * MS, "it asks for more");
+        liveness.beat(now);
+        assert_eq!(liveness.deadline(now, Some(now)), now + 200 * MS, "and answers, or is asked again");
     }
 
     #[test]
@@ -265,5 +304,9 @@ mod tests {
         assert_eq!(liveness.round_trip(), Some(5 * MS));
         liveness.echo(start, first);
         assert_eq!(liveness.round_trip(), Some(5 * MS), "an old one is nobody's");
+        let seq = liveness.beat(start + ROUND_TRIPS_LAST + MS);
+        assert_eq!(liveness.round_trip(), None, "they are too old");
+        liveness.echo(start + ROUND_TRIPS_LAST + 9 * MS, seq);
+        assert_eq!(liveness.round_trip(), Some(8 * MS));
     }
 }

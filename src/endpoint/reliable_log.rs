@@ -76,6 +76,10 @@ impl ReliableLog {
         self.given = 0;
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// Bytes that the peer has taken since the beginning.
     pub(super) fn taken_bytes(&self) -> u64 {
         self.forgotten_bytes

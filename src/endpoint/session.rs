@@ -31,6 +31,11 @@ impl Session {
     pub(super) fn can_return(&self) -> bool {
         self.tokens.is_some()
     }
+
+    /// Whether the page has all that it needs to come back, as far as it is known.
+    pub(super) fn is_settled(&self) -> bool {
+        self.log.is_empty() && self.tokens.as_ref().is_none_or(|tokens| tokens.next.is_none())
+    }
 }
 
 /// The secrets with which a page may come back. Two at a time: the one that it has, and the next, until it has that.

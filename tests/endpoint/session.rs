@@ -143,6 +143,34 @@ fn beats_bring_the_time_the_round_trip_and_a_token() {
 }
 
 #[test]
+fn a_page_that_talks_is_asked_less_often_but_not_while_something_reliable_is_to_be_confirmed() {
+    let mut lan = Lan::new();
+    let (mut page, peer) = Page::join(&mut lan);
+    let beats_while_talking = |lan: &mut Lan, page: &mut Page, word_of_page: &str| {
+        let before = page.beats.len();
+        for _ in 0..150 {
+            send(lan, peer, Channel::Unreliable, &text("here"));
+            page.say(lan, word_of_page, &text("there"));
+            page.live(lan, SECOND / 10);
+        }
+        page.beats.len() - before
+    };
+    assert_eq!(beats_while_talking(&mut lan, &mut page, "uu"), 5, "in 15 s");
+    let beats = beats_while_talking(&mut lan, &mut page, "ro");
+    assert!(beats >= 14, "{beats}: it wants to hear what has arrived");
+    page.live(&mut lan, SECOND);
+    assert_eq!(page.acknowledged, 150);
+
+    // Its Echoes say that it has not had this.
+    send(&mut lan, peer, Channel::Reliable, &text("one"));
+    page.live(&mut lan, SECOND / 20);
+    let had = std::mem::take(&mut page.received);
+    assert_eq!(had.last(), Some(&("ro".to_owned(), text("one"))));
+    let beats = beats_while_talking(&mut lan, &mut page, "uu");
+    assert!(beats >= 14, "{beats}: we want to hear what has arrived");
+}
+
+#[test]
 fn who_vanishes_is_away_within_two_seconds_and_gone_after_the_grace_time() {
     for (hidden, within) in [(false, 2), (true, 5)] {
         let mut lan = Lan::new();

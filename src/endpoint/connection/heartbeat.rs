@@ -76,10 +76,11 @@ impl Connection {
         match &mut self.phase {
             Phase::Opening(_) => Ok(()),
             Phase::Open(open) => {
+                let has_from = open.has_from(&self.transport.association);
                 if open.is_slow(now, self.slow_consumer_after) {
                     return Err(Ended::over(Reason::SlowConsumer));
                 }
-                match open.liveness.as_mut().and_then(|liveness| liveness.due(now, heard_at)) {
+                match open.liveness.as_mut().and_then(|liveness| liveness.due(now, heard_at, has_from)) {
                     None => Ok(()),
                     Some(Due::Lost) => Err(Ended::lost(Reason::TimedOut)),
                     Some(Due::Beat { seq }) => self.send_beat(seq),
@@ -103,7 +104,8 @@ impl Connection {
     pub(super) fn taken(&mut self, bytes: usize) -> Result<(), Ended> {
         let Phase::Open(open) = &mut self.phase else { return Ok(()) };
         open.session.received = open.session.received.wrapping_add(1);
-        open.unreported_bytes += bytes;
+        // An empty one is to be reported as well.
+        open.unreported_bytes += bytes.max(1);
         if open.unreported_bytes < UNREPORTED_BYTES_MAX {
             return Ok(());
         }

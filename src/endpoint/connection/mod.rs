@@ -217,7 +217,7 @@ impl Connection {
         let probe = self.transport.probe_at().map(|at| (at, Why::Probe));
         let of_phase = match &self.phase {
             Phase::Opening(opening) => Some((opening.until, Why::Opening)),
-            Phase::Open(open) => open.deadline(self.transport.heard_at(), self.slow_consumer_after),
+            Phase::Open(open) => open.deadline(&self.transport, self.slow_consumer_after),
             Phase::Farewell(farewell) => Some((farewell.deadline(), Why::Farewell)),
         };
         [of_phase, transport, probe].into_iter().flatten().min()

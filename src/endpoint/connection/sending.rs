@@ -6,7 +6,9 @@ use super::super::channel::DataChannel;
 use super::super::latest::{self, HEADER_BYTES};
 use super::super::limits::RELIABLE_LOG_BYTES_MAX;
 use super::super::liveness::Liveness;
+use super::super::sctp::Association;
 use super::super::session::Session;
+use super::super::transport::Transport;
 use super::super::{Channel, Data, Outbox, Payload, Reason, SendOutcome, Why};
 use super::{Connection, Ended, Phase};
 
@@ -28,10 +30,16 @@ impl Open {
         Open { session, liveness, unreported_bytes: 0, full: None, latest_seq: 0 }
     }
 
-    pub(super) fn deadline(&self, heard_at: Instant, slow_consumer_after: Duration) -> Option<(Instant, Why)> {
-        let heartbeat = self.liveness.as_ref().map(|liveness| (liveness.deadline(heard_at), Why::Heartbeat));
+    pub(super) fn deadline(&self, transport: &Transport, slow_consumer_after: Duration) -> Option<(Instant, Why)> {
+        let (heard_at, has_from) = (transport.heard_at(), self.has_from(&transport.association));
+        let heartbeat = self.liveness.as_ref().map(|liveness| (liveness.deadline(heard_at, has_from), Why::Heartbeat));
         let slow = self.full.map(|(since, _)| (since + slow_consumer_after, Why::SlowConsumer));
         [heartbeat, slow].into_iter().flatten().min()
+    }
+
+    /// When the newest left of what the page has had, if a Beat or its Echo would not say more than that.
+    pub(super) fn has_from(&self, association: &Association) -> Option<Instant> {
+        association.arrived_from().filter(|_| self.unreported_bytes == 0 && self.session.is_settled())
     }
 
     pub(super) fn is_slow(&self, now: Instant, slow_consumer_after: Duration) -> bool {

@@ -154,6 +154,11 @@ impl Association {
         };
     }
 
+    /// When the newest left of the data that the other side is known to have.
+    pub(in crate::endpoint) fn arrived_from(&self) -> Option<Instant> {
+        self.outbound.arrived_from()
+    }
+
     /// Whether a reliable message, of whatever size, is wanted now.
     pub(in crate::endpoint) fn wants_reliable(&self) -> bool {
         self.outbound.wants_reliable()

@@ -69,7 +69,7 @@ pub(super) struct Told {
     /// When the newest fragment left that has arrived, and left once.
     pub(super) left_at: Option<Instant>,
     /// When the newest of what has arrived left for the last time, if that one has arrived and not an earlier copy.
-    newest_left_at: Option<Instant>,
+    pub(super) newest_left_at: Option<Instant>,
     /// Past the last that it reports beyond a hole.
     beyond: usize,
     is_news: bool,

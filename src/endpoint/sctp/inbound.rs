@@ -14,10 +14,14 @@ const AHEAD_MAX: usize = 32_768;
 /// Blocks of a SACK: as many as fit a packet, and more than a path that loses every second packet makes of a window.
 const BLOCKS_MAX: usize = 256;
 
-/// An acknowledgement waits this long for data to travel with: for a tick of 60 Hz, and some. RFC 9260, section 6.2 allows
-/// 500 ms.
+/// An acknowledgement waits this long for data to travel with: for a tick of 60 Hz, and some, or for one of 10 Hz. RFC 9260,
+/// section 6.2 allows 500 ms, and browsers take 200.
 const RELIABLE_WAITS: Duration = Duration::from_millis(20);
-const UNRELIABLE_WAITS: Duration = Duration::from_millis(50);
+const UNRELIABLE_WAITS: Duration = Duration::from_millis(100);
+
+/// The same for more packets than so many, which a sender of ours would take for a queue on the way if they were out for longer.
+const FEW_PACKETS: u8 = 2;
+const UNRELIABLE_MANY_WAIT: Duration = Duration::from_millis(50);
 
 /// Packets that are acknowledged together. RFC 9260, section 6.2 has two, since senders go by acknowledgements; what is
 /// unreliable does not.
@@ -128,6 +132,7 @@ impl Inbound {
         let wait = match (self.due.is_urgent, self.due.is_awaited) {
             (true, _) => Duration::ZERO,
             (false, true) => RELIABLE_WAITS,
+            (false, false) if self.due.packets > FEW_PACKETS => UNRELIABLE_MANY_WAIT,
             (false, false) => UNRELIABLE_WAITS,
         };
         self.due.since.map(|since| since + wait)
@@ -241,8 +246,10 @@ mod tests {
         let now = Instant::now();
         let mut inbound = Inbound::new(1);
         assert!(!inbound.has_sack() && inbound.sack_due_at().is_none());
-        arrive(&mut inbound, now, &[1, 2, 3]);
+        arrive(&mut inbound, now, &[1, 2]);
         assert_eq!((inbound.has_sack(), inbound.sack_due_at()), (true, Some(now + UNRELIABLE_WAITS)));
+        arrive(&mut inbound, now, &[3]);
+        assert_eq!((inbound.has_sack(), inbound.sack_due_at()), (true, Some(now + UNRELIABLE_MANY_WAIT)));
         arrive(&mut inbound, now, &[4]);
         assert_eq!(inbound.sack_due_at(), Some(now), "every fourth");
         inbound.sack();

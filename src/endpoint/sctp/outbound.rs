@@ -50,6 +50,8 @@ pub(super) struct Outbound {
     unreliable_window: usize,
     share: Share,
     round_trip: RoundTrip,
+    /// When the newest left of what has arrived.
+    arrived_from: Option<Instant>,
     /// Bytes that the receiver has said it has room for, beyond what was in flight then.
     receiver_bytes: usize,
     probes: u32,
@@ -71,6 +73,7 @@ impl Outbound {
             unreliable_window: FIRST_BYTES,
             share: Share::default(),
             round_trip: RoundTrip::default(),
+            arrived_from: None,
             receiver_bytes: 0,
             probes: 0,
             probe_at: None,
@@ -88,6 +91,11 @@ impl Outbound {
     /// The last TSN that has been used.
     pub(super) fn newest(&self) -> Tsn {
         self.flight.next().previous()
+    }
+
+    /// When the newest left of what the receiver is known to have.
+    pub(super) fn arrived_from(&self) -> Option<Instant> {
+        self.arrived_from
     }
 
     /// Whether a reliable message, of whatever size, is wanted now: the rest of those before it is within the window.
@@ -173,6 +181,7 @@ impl Outbound {
         }
         let (reliable, unreliable) = (self.flight.reliable(), self.flight.unreliable());
         let told = self.flight.acknowledge(now, cumulative, &sack.blocks, self.round_trip.base());
+        self.arrived_from = self.arrived_from.max(told.newest_left_at);
         if let Some(left_at) = told.left_at {
             self.round_trip.sample(now, now.saturating_duration_since(left_at));
             self.share.note(now, &self.round_trip, reliable.bytes + unreliable.bytes);

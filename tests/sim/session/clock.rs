@@ -6,11 +6,14 @@ use std::time::Duration;
 /// Beats that count, by their numbers: more than the server looks at for its round trip, so that the fastest is among them.
 const BEATS: u32 = 20;
 
+/// For so long.
+const LASTS: Duration = Duration::from_secs(30);
+
 /// One connection's.
 #[derive(Debug, Default)]
 pub struct Clock {
-    /// Server's time less page's time at the arrival of each Beat, in microseconds, by their numbers.
-    offsets: BTreeMap<u32, i64>,
+    /// Page's time at the arrival of each Beat, and the server's less that in microseconds, by their numbers.
+    offsets: BTreeMap<u32, (Duration, i64)>,
     /// Half of the smallest round trip, in microseconds, of the newest Beat.
     half: Option<i64>,
 }
@@ -18,18 +21,18 @@ pub struct Clock {
 impl Clock {
     /// A Beat of the server's `time` came at `page`.
     pub fn beat(&mut self, seq: u32, page: Duration, time: u64, round_trip: Option<u32>) {
-        self.offsets.insert(seq, time as i64 - page.as_micros() as i64);
+        self.offsets.insert(seq, (page, time as i64 - page.as_micros() as i64));
         let newest = *self.offsets.last_key_value().map_or(&seq, |(newest, _)| newest);
         // One that was overtaken knows less.
         if newest == seq {
             self.half = round_trip.map(|taken| i64::from(taken) / 2);
         }
-        self.offsets.retain(|known, _| *known + BEATS > newest);
+        self.offsets.retain(|known, (at, _)| *known + BEATS > newest && *at + LASTS >= page);
     }
 
     /// The server's time at the page's time `page`, and how far off that is at most, in microseconds.
     pub fn server_now(&self, page: Duration) -> Option<(i64, i64)> {
-        let (offset, half) = (self.offsets.values().max()?, self.half?);
+        let (offset, half) = (self.offsets.values().map(|(_, offset)| offset).max()?, self.half?);
         Some((page.as_micros() as i64 + offset + half, half))
     }
 }
@@ -53,6 +56,8 @@ mod tests {
         assert_eq!(clock.server_now(at(30_000)), Some((34_001_000, 4_000)), "it still counts");
         clock.beat(21, at(22_005), 26_000_000, Some(8_000));
         assert_eq!(clock.server_now(at(30_000)), Some((33_999_000, 4_000)), "it has been forgotten");
+        clock.beat(22, at(52_000), 56_000_000 - 3_000, Some(8_000));
+        assert_eq!(clock.server_now(at(60_000)), Some((64_001_000, 4_000)), "and so have those of half a minute ago");
     }
 
     #[test]
