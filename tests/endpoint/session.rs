@@ -149,7 +149,7 @@ fn a_page_that_talks_is_asked_less_often_but_not_while_something_reliable_is_to_
     let beats_while_talking = |lan: &mut Lan, page: &mut Page, word_of_page: &str| {
         let before = page.beats.len();
         for _ in 0..150 {
-            send(lan, peer, Channel::Unreliable, &text("here"));
+            assert_eq!(send(lan, peer, Channel::Unreliable, &text("here")), SendOutcome::Sent);
             page.say(lan, word_of_page, &text("there"));
             page.live(lan, SECOND / 10);
         }
@@ -162,7 +162,7 @@ fn a_page_that_talks_is_asked_less_often_but_not_while_something_reliable_is_to_
     assert_eq!(page.acknowledged, 150);
 
     // Its Echoes say that it has not had this.
-    send(&mut lan, peer, Channel::Reliable, &text("one"));
+    assert_eq!(send(&mut lan, peer, Channel::Reliable, &text("one")), SendOutcome::Sent);
     page.live(&mut lan, SECOND / 20);
     let had = std::mem::take(&mut page.received);
     assert_eq!(had.last(), Some(&("ro".to_owned(), text("one"))));
