@@ -1,6 +1,6 @@
 //! What every `Rtc` of an endpoint shares (certificate, crypto, settings), and the ICE credentials that none shares.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -19,6 +19,13 @@ const PASSWORD_CHARS: usize = 24;
 
 const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// Between ICE's checks of a connection that works (RFC 7675, section 5.1, has 4 to 6 s), and at most between those that are not
+/// answered.
+const CHECK_EVERY: Duration = Duration::from_secs(4);
+
+/// So many in a row end a connection from which no check came for 15 s either: after 20 to 24 s of silence where nothing else is lost.
+const CHECKS_UNANSWERED_MAX: usize = 7;
+
 #[derive(Debug)]
 pub(super) struct Identity {
     config: RtcConfig,
@@ -34,12 +41,14 @@ impl Identity {
         // One certificate for all: set-up is cheaper, and Firefox dislikes many with one issuer and serial.
         let certificate =
             crypto.dtls_provider.generate_certificate().expect("aws-lc-rs generates certificates without input");
-        let config = RtcConfig::new()
+        let mut config = RtcConfig::new()
             .set_crypto_provider(crypto.into())
             .set_dtls_cert(certificate)
             .set_dtls_version(DtlsVersion::Auto)
             .clear_codecs()
             .set_sctp_max_message_size(MESSAGE_BYTES_MAX as u32);
+        config.set_max_stun_rto(CHECK_EVERY);
+        config.set_max_stun_retransmits(CHECKS_UNANSWERED_MAX);
         Identity { config, provider, rng: StdRng::from_seed(seed) }
     }
 

@@ -19,7 +19,10 @@ const GRID: Duration = Duration::from_millis(50);
 
 /// Between Beats to a page that has what we send and sends what we hear, which is most of what they are for; the rest is the
 /// time and the round trip.
-const SPARED_EVERY: Duration = Duration::from_secs(3);
+const SPARED_EVERY: Duration = Duration::from_secs(4);
+
+/// After this long one leaves in the datagram of the next message instead, which costs next to nothing.
+const RIDES_AFTER: Duration = Duration::from_secs(3);
 
 /// Beats among which the smallest round trip counts, and for how long one does. Fewer and shorter than a page takes them for its
 /// clock, so that the one that says how far off it is at most is among those that it is read by.
@@ -119,6 +122,12 @@ impl Liveness {
         Some(Due::Beat { seq: self.beat(now) })
     }
 
+    /// Whether a Beat is to leave with a message that leaves now. It is not counted yet.
+    pub(super) fn rides(&self, now: Instant, has_from: Option<Instant>) -> bool {
+        let (_, asked_at) = self.question;
+        asked_at + RIDES_AFTER <= now && self.is_spared() && has_from.is_some()
+    }
+
     /// A Beat that leaves now, due or not.
     pub(super) fn beat(&mut self, now: Instant) -> u32 {
         let seq = self.beats;
@@ -164,11 +173,16 @@ impl Liveness {
             0 => self.last_beat_at,
             1..FIRST_BEATS => self.last_beat_at + FIRST_EVERY,
             _ if self.is_answered => {
-                let spared = has_from.filter(|_| !self.is_wanted).map_or(asked_at, |from| from.max(asked_at));
+                let spared = has_from.filter(|_| self.is_spared()).map_or(asked_at, |from| from.max(asked_at));
                 self.on_the_grid((spared + every).min(asked_at + SPARED_EVERY.max(every)))
             }
             _ => (asked_at + unanswered).max(self.last_beat_at + again),
         }
+    }
+
+    /// Whether the page needs no Beat if it hears us otherwise: it has answered the last, and does not ask for one.
+    fn is_spared(&self) -> bool {
+        self.beats >= FIRST_BEATS && self.is_answered && !self.is_wanted
     }
 
     /// The last such time that is not after this one.
@@ -277,13 +291,16 @@ mod tests {
         (1..FIRST_BEATS).for_each(|_| _ = asked(&mut liveness, start));
         assert_eq!(liveness.deadline(start, Some(start)), start + 100 * MS, "the first tell it the time");
         let last = asked(&mut liveness, start);
-        for (from, next) in [(0, 1000), (200, 1200), (1999, 2950), (2000, 3000), (2900, 3000)] {
+        for (from, next) in [(0, 1000), (200, 1200), (2999, 3950), (3000, 4000), (3900, 4000)] {
             let now = start + from * MS;
             assert_eq!(liveness.deadline(now, Some(now)), start + next * MS, "it has had what left after {from} ms");
+            assert_eq!(liveness.rides(now, Some(now)), from >= 3000, "with what leaves after {from} ms");
+            assert!(!liveness.rides(now, None), "it may not have had anything");
         }
         liveness.echo(start, last);
         let now = start + 2000 * MS;
         assert_eq!(liveness.deadline(now, Some(now)), start + 1000 * MS, "it asks for more");
+        assert!(!liveness.rides(now + 2000 * MS, Some(now)), "and has its Beat without a message");
         liveness.beat(now);
         assert_eq!(liveness.deadline(now, Some(now)), now + 200 * MS, "and answers, or is asked again");
     }

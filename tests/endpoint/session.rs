@@ -171,6 +171,31 @@ fn a_page_that_talks_is_asked_less_often_but_not_while_something_reliable_is_to_
 }
 
 #[test]
+fn a_beat_leaves_in_the_datagram_of_a_message() {
+    let mut lan = Lan::new();
+    let (mut page, peer) = Page::join(&mut lan);
+    for channel in [Channel::Unreliable, Channel::Latest] {
+        let before = page.beats.len();
+        let mut apart = 0;
+        // The first Beat may still come by itself.
+        for _ in 0..91 {
+            let heard = page.beats.len();
+            let on_the_way = lan.hold_back(|_| true);
+            assert_eq!(send(&mut lan, peer, channel, &text("here")), SendOutcome::Sent);
+            let sent = lan.hold_back(|_| true);
+            assert_eq!(sent.len(), 1, "whatever is in it");
+            lan.put_in_flight(on_the_way.into_iter().chain(sent));
+            page.say(&mut lan, "uu", &text("there"));
+            page.live(&mut lan, SECOND / 1000);
+            let rode = page.beats.len() - heard;
+            page.live(&mut lan, SECOND / 10);
+            apart += page.beats.len() - heard - rode;
+        }
+        assert!(apart <= 1 && page.beats.len() - before >= 3, "{apart} of {} apart", page.beats.len() - before);
+    }
+}
+
+#[test]
 fn who_vanishes_is_away_within_two_seconds_and_gone_after_the_grace_time() {
     for (hidden, within) in [(false, 2), (true, 5)] {
         let mut lan = Lan::new();

@@ -16,7 +16,7 @@ use crate::session::control;
 /// A peer that is not open by then is dropped.
 pub const OPENING_MAX: Duration = Duration::from_secs(10);
 
-/// ICE calls a silent browser dead after 15 to 23 s.
+/// ICE calls a silent browser dead after 15 to 24 s.
 const SILENCE_MAX: Duration = Duration::from_secs(25);
 
 /// On a fair network a page that closes has left by then.

@@ -100,6 +100,19 @@ impl Connection {
         }
     }
 
+    /// Adds a Beat to what is about to leave, if there is time for one.
+    pub(super) fn beat_along(&mut self) -> Result<(), Ended> {
+        let Phase::Open(open) = &mut self.phase else { return Ok(()) };
+        let has_from = open.has_from(&self.transport.association);
+        match open.liveness.as_mut().filter(|liveness| liveness.rides(self.clock, has_from)) {
+            Some(liveness) => {
+                let seq = liveness.beat(self.clock);
+                self.send_beat(seq)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// A reliable message of so many bytes has been handed on. Now and then the page hears of it.
     pub(super) fn taken(&mut self, bytes: usize) -> Result<(), Ended> {
         let Phase::Open(open) = &mut self.phase else { return Ok(()) };

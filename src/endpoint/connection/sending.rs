@@ -102,6 +102,7 @@ impl Connection {
         }
         self.set_clock(now);
         self.write(channel, payload)?;
+        self.beat_along()?;
         self.drain(out)?;
         Ok(SendOutcome::Sent)
     }
@@ -116,6 +117,7 @@ impl Connection {
         open.session.latest = Some(payload.to_data());
         if has_room {
             self.set_clock(now);
+            self.beat_along()?;
             self.drain(out)?;
         }
         Ok(SendOutcome::Sent)
