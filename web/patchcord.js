@@ -544,7 +544,7 @@ function storageKey(url) {
 
 /** The server's clock, from its Beats; milliseconds. */
 class Clock {
-  /** @type {{ at: number, offset: number }[]} */ #beats = [];
+  /** @type {{ timeMs: number, offset: number }[]} */ #beats = [];
   /** @type {number | null} */ roundTripMs = null;
 
   get errorMs() {
@@ -557,9 +557,9 @@ class Clock {
 
   /** @param {{ timeMs: number, roundTripMs: number | null }} beat  It arrives now. */
   note({ timeMs, roundTripMs }) {
-    const at = performance.now();
-    this.#beats.push({ at, offset: timeMs - at });
-    while (this.#beats.length > CLOCK_BEATS || this.#beats[0].at < at - CLOCK_MS) this.#beats.shift();
+    this.#beats.push({ timeMs, offset: timeMs - performance.now() });
+    // By the server's time: this Beat may have waited behind a long message for longer than that.
+    while (this.#beats.length > CLOCK_BEATS || this.#beats[0].timeMs < timeMs - CLOCK_MS) this.#beats.shift();
     this.roundTripMs = roundTripMs;
   }
 }

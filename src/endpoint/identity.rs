@@ -19,11 +19,12 @@ const PASSWORD_CHARS: usize = 24;
 
 const ICE_CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Between ICE's checks of a connection that works (RFC 7675, section 5.1, has 4 to 6 s), and at most between those that are not
-/// answered.
+/// Between ICE's checks of a connection that works, as RFC 7675, section 5.1, has it, and at most between those that are not
+/// answered. str0m's own 3 s cost 1,000 peers one datagram in a hundred more.
 const CHECK_EVERY: Duration = Duration::from_secs(4);
 
-/// So many in a row end a connection from which no check came for 15 s either: after 20 to 24 s of silence where nothing else is lost.
+/// So many in a row end a connection from which no check came for 15 s either: after 20 to 24 s of silence if nothing was lost
+/// before.
 const CHECKS_UNANSWERED_MAX: usize = 7;
 
 #[derive(Debug)]

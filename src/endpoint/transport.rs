@@ -70,7 +70,7 @@ pub(super) struct Transport {
     wake_at: Option<Instant>,
     /// When the `Rtc` was last told the time.
     timed_at: Option<Instant>,
-    /// When a packet of the other side last came, whole and under its own key.
+    /// When something under the other side's own key last came whole: a packet, or a word of DTLS.
     heard_at: Instant,
     has_ended: bool,
     violation: Option<Violation>,
@@ -237,7 +237,7 @@ impl Transport {
             secure.seal(now, packet, buffer, &mut |opened| match opened {
                 Opened::Datagram(bytes) => transmits.push_back(Transmit { from, to, bytes }),
                 // Nothing comes of what leaves, but a failure.
-                Opened::Packet(_) => {}
+                Opened::Packet(_) | Opened::Heard => {}
                 Opened::Closed => self.has_ended = true,
             });
         }
@@ -267,6 +267,7 @@ impl Transport {
                     self.violation = Some(violation);
                 }
             }
+            Opened::Heard => self.heard_at = now,
             Opened::Datagram(bytes) => {
                 if let Some((from, to)) = path {
                     out.transmits.push_back(Transmit { from, to, bytes });

@@ -69,6 +69,13 @@ describe('serverNow', () => {
     assert.ok(Math.abs(errorNow() - 4) < 0.002);
   });
 
+  test('is not read by a Beat alone that waited for half a minute behind a long message', () => {
+    beat(1, 2);
+    time.skip(31_000);
+    beat(28_000, 2);
+    assert.ok(errorNow() < 0.002);
+  });
+
   test('is never farther off than clockError, however uneven the way', () => {
     // A small generator with a fixed seed (Numerical Recipes' constants), so that a failure comes again.
     let state = 7;

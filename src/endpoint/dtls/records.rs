@@ -144,8 +144,14 @@ impl Records {
             match content_type {
                 APPLICATION_DATA if epoch >= FIRST_EPOCH => on(Opened::Packet(content)),
                 ALERT if content.get(1) != Some(&USER_CANCELED) => on(Opened::Closed),
-                HANDSHAKE => self.handshake(now, epoch, number, content, on),
-                ACK => is_for_others |= !self.acknowledged(content, on),
+                HANDSHAKE => {
+                    on(Opened::Heard);
+                    self.handshake(now, epoch, number, content, on);
+                }
+                ACK => {
+                    on(Opened::Heard);
+                    is_for_others |= !self.acknowledged(content, on);
+                }
                 _ => {}
             }
         }

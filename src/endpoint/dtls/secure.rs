@@ -29,6 +29,8 @@ pub(in crate::endpoint) struct Secure {
 pub(in crate::endpoint) enum Opened<'a> {
     /// A packet of SCTP, whole and from the other side.
     Packet(&'a [u8]),
+    /// Something of DTLS's own, whole and from the other side.
+    Heard,
     /// A datagram to send.
     Datagram(Vec<u8>),
     /// It is over: the other side has closed it, or it can go no further.

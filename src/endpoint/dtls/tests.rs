@@ -18,6 +18,8 @@ struct Pair {
     to_ours: Vec<Vec<u8>>,
     to_theirs: Vec<Vec<u8>>,
     received: [Vec<Vec<u8>>; 2],
+    /// Words of theirs that are none of SCTP's.
+    heard: usize,
     is_closed: bool,
 }
 
@@ -58,8 +60,8 @@ impl Pair {
                 }
             }
             if let Some(ours) = taken.take() {
-                let mut pair =
-                    Pair { now, theirs, ours, to_ours, to_theirs, received: Default::default(), is_closed: false };
+                let received = Default::default();
+                let mut pair = Pair { now, theirs, ours, to_ours, to_theirs, received, heard: 0, is_closed: false };
                 pair.with_ours(|secure, now, buffer, on| secure.begin(now, buffer, on));
                 pair.run(300);
                 return pair;
@@ -71,9 +73,10 @@ impl Pair {
     }
 
     fn with_ours(&mut self, act: impl FnOnce(&mut Secure, Instant, &mut [u8], &mut dyn FnMut(Opened<'_>))) {
-        let Pair { ours, now, to_theirs, received, is_closed, .. } = self;
+        let Pair { ours, now, to_theirs, received, heard, is_closed, .. } = self;
         act(ours, *now, &mut Secure::buffer(), &mut |opened| match opened {
             Opened::Packet(packet) => received[OURS].push(packet.to_vec()),
+            Opened::Heard => *heard += 1,
             Opened::Datagram(datagram) => to_theirs.push(datagram),
             Opened::Closed => *is_closed = true,
         });
@@ -122,6 +125,7 @@ fn keys_are_replaced_with_dimpl() {
         assert!(pair.received == [expected.clone(), expected]);
         let (ours, theirs) = pair.ours.epochs().unwrap();
         assert!(ours >= 6 && theirs >= 12, "{ours} {theirs}");
+        assert!(pair.heard >= 12, "each new key of theirs is a word: {}", pair.heard);
         pair.theirs.close().unwrap();
         pair.run(1);
         assert!(pair.is_closed);

@@ -12,8 +12,8 @@ const LASTS: Duration = Duration::from_secs(30);
 /// One connection's.
 #[derive(Debug, Default)]
 pub struct Clock {
-    /// Page's time at the arrival of each Beat, and the server's less that in microseconds, by their numbers.
-    offsets: BTreeMap<u32, (Duration, i64)>,
+    /// The server's time in each Beat, and that less the page's at its arrival, in microseconds, by their numbers.
+    offsets: BTreeMap<u32, (u64, i64)>,
     /// Half of the smallest round trip, in microseconds, of the newest Beat.
     half: Option<i64>,
 }
@@ -21,13 +21,16 @@ pub struct Clock {
 impl Clock {
     /// A Beat of the server's `time` came at `page`.
     pub fn beat(&mut self, seq: u32, page: Duration, time: u64, round_trip: Option<u32>) {
-        self.offsets.insert(seq, (page, time as i64 - page.as_micros() as i64));
-        let newest = *self.offsets.last_key_value().map_or(&seq, |(newest, _)| newest);
+        self.offsets.insert(seq, (time, time as i64 - page.as_micros() as i64));
+        let (newest, newest_time) =
+            self.offsets.last_key_value().map_or((seq, time), |(newest, (time, _))| (*newest, *time));
         // One that was overtaken knows less.
         if newest == seq {
             self.half = round_trip.map(|taken| i64::from(taken) / 2);
         }
-        self.offsets.retain(|known, (at, _)| *known + BEATS > newest && *at + LASTS >= page);
+        // By the server's time: the newest may have waited behind a long message for longer than that.
+        let lasts = LASTS.as_micros() as u64;
+        self.offsets.retain(|known, (time, _)| *known + BEATS > newest && *time + lasts >= newest_time);
     }
 
     /// The server's time at the page's time `page`, and how far off that is at most, in microseconds.
@@ -58,6 +61,12 @@ mod tests {
         assert_eq!(clock.server_now(at(30_000)), Some((33_999_000, 4_000)), "it has been forgotten");
         clock.beat(22, at(52_000), 56_000_000 - 3_000, Some(8_000));
         assert_eq!(clock.server_now(at(60_000)), Some((64_001_000, 4_000)), "and so have those of half a minute ago");
+        clock.beat(23, at(90_000), 57_000_000, Some(8_000));
+        assert_eq!(
+            clock.server_now(at(90_000)),
+            Some((94_001_000, 4_000)),
+            "but not before one that waited for so long"
+        );
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl Pair {
         act(&mut self.sides[side], self.now, &mut |opened| match opened {
             Opened::Datagram(datagram) => datagrams.push(datagram),
             Opened::Packet(packet) => self.received[side].push(packet.to_vec()),
+            Opened::Heard => {}
             Opened::Closed => self.is_closed[side] = true,
         });
         datagrams
