@@ -5,9 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-/// Datagrams that have to come within the time for it to begin. A wake-up by the clock costs twice one by the network where
-/// timers are dear (docs/BENCHMARKS.md), so fewer would gain nothing.
-const ENOUGH: u32 = 4;
+use super::metronome::Metronome;
+
+/// Datagrams that have to come within a period for the waits to begin. A wake-up by the clock costs half as much again as one by
+/// the network, so one would gain nothing.
+const ENOUGH: u32 = 2;
+
+/// Periods over which they are counted, so that a gap between two of them does not end the waits and begin them anew.
+const PERIODS: u32 = 8;
 
 /// Longer ones would be felt, and let the kernel's buffer overflow.
 const PERIOD_MAX: Duration = Duration::from_millis(10);
@@ -16,34 +21,42 @@ const PERIOD_MAX: Duration = Duration::from_millis(10);
 pub(super) struct Gathering {
     /// Between two looks at the sockets, and what a message may wait at most.
     period: Duration,
+    metronome: Metronome,
     is_on: bool,
-    began_at: Option<Instant>,
+    since: Option<Instant>,
     count: u32,
 }
 
 impl Gathering {
     /// With a period of zero none waits.
     pub(super) fn new(period: Duration) -> Gathering {
-        Gathering { period: period.min(PERIOD_MAX), is_on: false, began_at: None, count: 0 }
+        let period = period.min(PERIOD_MAX);
+        Gathering { period, metronome: Metronome::new(period), is_on: false, since: None, count: 0 }
     }
 
-    /// How long to wait, and look without having been told; `None` to wait until there is something.
-    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
-        let began_at = self.began_at.filter(|_| self.is_on)?;
-        Some((began_at + self.period).saturating_duration_since(now))
+    /// Whether to [`wait`](Gathering::wait) and then look without having been told, rather than to wait until there is something.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Sleeps until it is time to look, or until the deadline if that is sooner.
+    pub(super) fn wait(&mut self, now: Instant, deadline: Option<Instant>) {
+        self.metronome.sleep(now, deadline);
     }
 
     /// So many datagrams were there at a look.
     pub(super) fn looked(&mut self, now: Instant, count: u32) {
-        self.count += count;
-        let passed = self.began_at.map(|at| now.saturating_duration_since(at));
-        if passed.is_some_and(|passed| passed < self.period) {
+        self.count = self.count.saturating_add(count);
+        let passed = self.since.map(|since| now.saturating_duration_since(since));
+        if passed.is_some_and(|passed| passed < self.period * PERIODS) {
             return;
         }
-        let is_thick = passed.is_some_and(|passed| self.period * self.count > passed * ENOUGH);
-        // One alone is not worth a wait.
-        self.is_on = is_thick || (self.is_on && self.count > 1);
-        (self.began_at, self.count) = (Some(now), 0);
+        self.is_on = passed.is_some_and(|passed| {
+            let came = self.period.saturating_mul(self.count);
+            // Who waits already goes on with three in two periods, so that it does not begin and end all the time.
+            if self.is_on { came * 2 >= passed * (ENOUGH * 2 - 1) } else { came >= passed * ENOUGH }
+        });
+        (self.since, self.count) = (Some(now), 0);
     }
 }
 
@@ -51,39 +64,48 @@ impl Gathering {
 mod tests {
     use super::*;
 
-    const PERIOD: Duration = Duration::from_micros(400);
+    const PERIOD: Duration = Duration::from_micros(200);
     const US: Duration = Duration::from_micros(1);
 
-    /// One that has been looking every so often, each time finding one datagram.
-    fn looking(period: Duration, every: Duration) -> (Gathering, Instant) {
-        let (mut gathering, mut now) = (Gathering::new(period), Instant::now());
-        for _ in 0..50 {
-            now += every;
-            gathering.looked(now, 1);
+    /// Looks so often and so many times, each time finding as many.
+    fn look(gathering: &mut Gathering, now: &mut Instant, every: Duration, times: u32, count: u32) {
+        for _ in 0..times {
+            *now += every;
+            gathering.looked(*now, count);
         }
-        (gathering, now)
     }
 
     #[test]
     fn whoever_comes_alone_is_not_made_to_wait() {
-        for every in [101 * US, PERIOD / 3, PERIOD / 2, PERIOD * 2, PERIOD * 100] {
-            let (gathering, now) = looking(PERIOD, every);
-            assert_eq!(gathering.wait(now), None, "one every {every:?}");
+        for every in [PERIOD * 2 / 3, PERIOD, PERIOD * 2, PERIOD * 100] {
+            let (mut gathering, mut now) = (Gathering::new(PERIOD), Instant::now());
+            look(&mut gathering, &mut now, every, 50, 1);
+            assert!(!gathering.is_on(), "one every {every:?}");
         }
-        let (gathering, now) = looking(Duration::ZERO, US);
-        assert_eq!(gathering.wait(now), None, "nor anybody with a period of zero");
+        let (mut gathering, mut now) = (Gathering::new(Duration::ZERO), Instant::now());
+        look(&mut gathering, &mut now, US, 50, 1);
+        assert!(!gathering.is_on(), "nor anybody with a period of zero");
     }
 
     #[test]
     fn many_share_a_look() {
-        let (mut gathering, now) = looking(PERIOD, 80 * US);
-        let wait = gathering.wait(now).expect("five come in a period");
-        assert!(wait <= PERIOD);
-        let now = now + wait;
-        gathering.looked(now, 2);
-        assert_eq!(gathering.wait(now + 30 * US), Some(PERIOD - 30 * US), "the work counts, and fewer go on with it");
-        assert_eq!(gathering.wait(now + PERIOD * 2), Some(Duration::ZERO));
-        gathering.looked(now + PERIOD, 1);
-        assert_eq!(gathering.wait(now + PERIOD), None, "one alone ends it");
+        let (mut gathering, mut now) = (Gathering::new(PERIOD), Instant::now());
+        look(&mut gathering, &mut now, 80 * US, 50, 1);
+        assert!(gathering.is_on(), "two and a half in a period");
+        for (count, times) in [(3, 100), (0, PERIODS / 2), (4, PERIODS), (1, PERIODS / 2), (2, PERIODS)] {
+            look(&mut gathering, &mut now, PERIOD, times, count);
+            assert!(gathering.is_on(), "{count} for {times} periods");
+        }
+        look(&mut gathering, &mut now, PERIOD, PERIODS * 2, 1);
+        assert!(!gathering.is_on(), "one in each is not enough");
+    }
+
+    #[test]
+    fn nobody_ends_it() {
+        let (mut gathering, mut now) = (Gathering::new(PERIOD), Instant::now());
+        look(&mut gathering, &mut now, 20 * US, 200, 1);
+        assert!(gathering.is_on());
+        look(&mut gathering, &mut now, PERIOD, PERIODS * 2, 0);
+        assert!(!gathering.is_on());
     }
 }

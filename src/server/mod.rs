@@ -17,6 +17,7 @@ mod handle;
 mod http;
 mod lateness;
 mod mailbox;
+mod metronome;
 mod site;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -269,17 +270,17 @@ impl Server {
     fn turn(&mut self, now: Instant, deadline: Option<Instant>) -> io::Result<bool> {
         let next = [deadline, self.endpoint.poll_timeout().map(|(at, _why)| at)].into_iter().flatten().min();
         let busy = !self.backlog.is_empty() || self.ports.iter().any(UdpPort::is_readable);
-        let wait = if busy { Some(Duration::ZERO) } else { next.map(|at| at.saturating_duration_since(now)) };
-        match self.gathering.wait(now).filter(|_| !busy) {
-            Some(moment) => {
-                std::thread::sleep(wait.map_or(moment, |wait| wait.min(moment)));
-                self.ready.clear();
-                self.ports.iter_mut().for_each(UdpPort::set_readable);
-            }
-            None => match self.poll.poll(&mut self.ready, wait) {
+        if self.gathering.is_on() && !busy {
+            // The endpoint's own deadlines are as well served at the next look.
+            self.gathering.wait(now, deadline);
+            self.ready.clear();
+            self.ports.iter_mut().for_each(UdpPort::set_readable);
+        } else {
+            let wait = if busy { Some(Duration::ZERO) } else { next.map(|at| at.saturating_duration_since(now)) };
+            match self.poll.poll(&mut self.ready, wait) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => result?,
-            },
+            }
         }
         for event in &self.ready {
             if let Some(port) = event.token().0.checked_sub(FIRST_SOCKET).and_then(|i| self.ports.get_mut(i)) {
