@@ -29,12 +29,13 @@ const OPENING_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) transmits: VecDeque<Transmit>,
+    packet: Vec<u8>,
     buffer: Vec<u8>,
 }
 
 impl Default for Outgoing {
     fn default() -> Outgoing {
-        Outgoing { transmits: VecDeque::new(), buffer: Secure::buffer() }
+        Outgoing { transmits: VecDeque::new(), packet: Vec::new(), buffer: Secure::buffer() }
     }
 }
 
@@ -232,8 +233,10 @@ impl Transport {
     pub(super) fn flush(&mut self, now: Instant, out: &mut Outgoing) -> Result<(), Failure> {
         let (Some(secure), Some((from, to))) = (&mut self.secure, self.path) else { return Ok(()) };
         for _ in 0..DRAIN_STEPS_MAX {
-            let Some(packet) = self.association.poll_packet(now) else { return Ok(()) };
-            let Outgoing { transmits, buffer } = out;
+            let Outgoing { transmits, packet, buffer } = &mut *out;
+            if !self.association.poll_packet(now, packet) {
+                return Ok(());
+            }
             secure.seal(now, packet, buffer, &mut |opened| match opened {
                 Opened::Datagram(bytes) => transmits.push_back(Transmit { from, to, bytes }),
                 // Nothing comes of what leaves, but a failure.

@@ -6,6 +6,7 @@ use super::Opened;
 use super::keys::{Header, Keys};
 use super::overheard::Heard;
 use super::window::Window;
+use crate::endpoint::prefetch::prefetch;
 
 /// Content types (sections 4.1 and 7).
 const ALERT: u8 = 21;
@@ -54,7 +55,7 @@ pub(super) struct Records {
     sending: Sending,
     receiving: Receiving,
     /// The epoch before, of which records may still come.
-    former: Option<Receiving>,
+    former: Option<Box<Receiving>>,
     update: Option<Update>,
     next_message: u16,
     records_per_key: u64,
@@ -105,12 +106,18 @@ impl Records {
         Some(Records {
             sending: Sending { keys: ours, epoch: FIRST_EPOCH, next: FIRST_NUMBER },
             receiving: Receiving::new(theirs, FIRST_EPOCH),
-            former: former.map(|keys| Receiving::new(keys, HANDSHAKE_EPOCH)),
+            former: former.map(|keys| Box::new(Receiving::new(keys, HANDSHAKE_EPOCH))),
             update: None,
             next_message: heard.next_message,
             records_per_key: RECORDS_PER_KEY,
             forged: 0,
         })
+    }
+
+    /// Without those of the epoch before.
+    pub(super) fn prefetch_keys(&self) {
+        prefetch(&self.receiving);
+        prefetch(&self.sending);
     }
 
     /// Opens the records of a datagram in their place. Returns whether there was something for who shook hands: a record of a
@@ -121,7 +128,7 @@ impl Records {
         while let Some(header) = Header::read(rest) {
             let (record, behind) = rest.split_at_mut(header.record_bytes);
             rest = behind;
-            let epochs = [Some(&mut self.receiving), self.former.as_mut()];
+            let epochs = [Some(&mut self.receiving), self.former.as_deref_mut()];
             let Some(receiving) = epochs.into_iter().flatten().find(|known| known.epoch & 0b11 == header.epoch_bits)
             else {
                 is_for_others = true;
@@ -204,7 +211,7 @@ impl Records {
                 // The next epoch has a number of its own, so that one that comes again does no more.
                 let Some(keys) = self.receiving.keys.next() else { return on(Opened::Closed) };
                 let next = Receiving::new(keys, self.receiving.epoch + 1);
-                self.former = Some(std::mem::replace(&mut self.receiving, next));
+                self.former = Some(Box::new(std::mem::replace(&mut self.receiving, next)));
                 is_asked = *request == REQUESTED;
             }
         }

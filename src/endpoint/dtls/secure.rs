@@ -6,7 +6,6 @@ use dimpl::Dtls;
 use str0m::crypto::dtls::{DtlsImplError, DtlsOutput};
 
 use super::records::Records;
-use crate::endpoint::prefetch::prefetch;
 
 /// A datagram as dimpl writes it, and one that is opened. Browsers send none of more than 1,300.
 const BUFFER_BYTES: usize = 2000;
@@ -45,7 +44,7 @@ impl Secure {
 
     pub(in crate::endpoint) fn prefetch_rest(&self) {
         if let Some(records) = &self.records {
-            prefetch(&**records);
+            records.prefetch_keys();
         }
     }
 

@@ -1,9 +1,10 @@
 //! From fragments to messages, and ordered messages into their order (RFC 9260, sections 6.6 and 6.9).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::Violation;
 use super::chunk::Data;
+use super::few::Few;
 use super::number::{Ssn, Tsn};
 use crate::endpoint::limits::{RECEIVED_BYTES_MAX, RECEIVED_PIECES_MAX};
 use crate::signal::MESSAGE_BYTES_MAX;
@@ -27,7 +28,7 @@ pub(super) struct Assembly {
     /// Bytes of both, with what each piece costs, and how many they are.
     held_bytes: usize,
     held_pieces: usize,
-    ready: VecDeque<Message>,
+    ready: Few<Message>,
 }
 
 #[derive(Debug)]

@@ -1,14 +1,16 @@
 //! One SCTP association over DTLS, with the data channels on it: packets in, packets out, sans-IO.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::dcep::{ChannelOpen, Dcep};
+use super::few::Few;
 use super::handshake::Init;
 use super::inbound::Inbound;
 use super::outbound::Outbound;
 use super::packet::{self, CHUNK_HEADER_BYTES, Packet};
 use super::reset::Resets;
+use super::stream_set::StreamSet;
 use super::{Nonces, StreamId};
 use crate::endpoint::Payload;
 use crate::endpoint::limits::STREAM_IDS_MAX;
@@ -61,9 +63,8 @@ pub(in crate::endpoint) struct Association {
     outbound: Outbound,
     /// Chunks to leave with the next packet, type and value.
     answers: VecDeque<(u8, Vec<u8>)>,
-    open: BTreeSet<StreamId>,
-    arrivals: VecDeque<Arrival>,
-    packet: Vec<u8>,
+    open: StreamSet,
+    arrivals: Few<Arrival>,
 }
 
 #[derive(Debug)]
@@ -114,9 +115,8 @@ impl Association {
             cookie: nonces.cookie,
             outbound: Outbound::new(nonces.tsn),
             answers: VecDeque::new(),
-            open: BTreeSet::new(),
-            arrivals: VecDeque::new(),
-            packet: Vec::new(),
+            open: StreamSet::default(),
+            arrivals: Few::default(),
         }
     }
 
@@ -124,6 +124,7 @@ impl Association {
         if let State::Established(established) = &self.state {
             prefetch(&**established);
         }
+        self.outbound.prefetch_rest();
     }
 
     /// Opens a channel, with an id that our side of DTLS may use (RFC 8832, section 6).
@@ -135,7 +136,7 @@ impl Association {
     /// Closes a channel.
     pub(in crate::endpoint) fn close(&mut self, stream: StreamId) {
         if let State::Established(established) = &mut self.state
-            && self.open.remove(&stream)
+            && self.open.remove(stream)
         {
             established.resets.end(stream.0);
         }
@@ -204,13 +205,13 @@ impl Association {
         }
     }
 
-    /// The next packet to send.
-    pub(in crate::endpoint) fn poll_packet(&mut self, now: Instant) -> Option<&[u8]> {
-        let is_packet = match &mut self.state {
+    /// Writes the next packet to send, in place of what these bytes were. Whether there is one.
+    pub(in crate::endpoint) fn poll_packet(&mut self, now: Instant, bytes: &mut Vec<u8>) -> bool {
+        match &mut self.state {
             State::Awaiting | State::Beginning { .. } if !self.answers.is_empty() => {
                 // The one answer that there is before it is established, which travels alone.
                 let tag = self.theirs.map_or(0, |theirs| theirs.tag);
-                let mut packet = Packet::begin(&mut self.packet, tag);
+                let mut packet = Packet::begin(bytes, tag);
                 self.answers.drain(..).take(1).for_each(|(kind, value)| packet.put(kind, 0, &[&value]));
                 packet.seal()
             }
@@ -221,24 +222,23 @@ impl Association {
                     Step::Init => (0, packet::INIT, self.ours.to_bytes(None)),
                     Step::Cookie { theirs, cookie } => (theirs.tag, packet::COOKIE_ECHO, cookie.clone()),
                 };
-                let mut packet = Packet::begin(&mut self.packet, tag);
+                let mut packet = Packet::begin(bytes, tag);
                 packet.put(kind, 0, &[&value]);
                 packet.seal()
             }
             State::Established(established) => {
-                let mut packet = Packet::begin(&mut self.packet, established.tag);
+                let mut packet = Packet::begin(bytes, established.tag);
                 established.put(now, &mut packet, &mut self.answers, &mut self.outbound);
                 packet.seal()
             }
             State::Ending(tag) => {
-                let mut packet = Packet::begin(&mut self.packet, *tag);
+                let mut packet = Packet::begin(bytes, *tag);
                 packet.put(packet::ABORT, 0, &[&USER_INITIATED]);
                 self.state = State::Ended;
                 packet.seal()
             }
             State::Awaiting | State::Beginning { .. } | State::Ended => false,
-        };
-        is_packet.then_some(&self.packet)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::number::Tsn;
 use super::queue::Fragment;
+use crate::endpoint::prefetch::prefetch;
 
 /// SACKs that must report later data before a fragment is taken for lost (RFC 9260, section 7.2.4).
 const MISSING_MIN: u8 = 3;
@@ -78,6 +79,11 @@ pub(super) struct Told {
 impl Flight {
     pub(super) fn new(first: Tsn) -> Flight {
         Flight { first, sent: VecDeque::new(), counts: Counts::default(), is_mixed: false }
+    }
+
+    /// Where it is looked at first, and written next.
+    pub(super) fn prefetch_ends(&self) {
+        [self.sent.front(), self.sent.back()].into_iter().flatten().for_each(prefetch);
     }
 
     /// The first TSN that is not acknowledged without a gap.

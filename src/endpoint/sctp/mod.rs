@@ -12,6 +12,7 @@ mod assembly;
 mod association;
 mod chunk;
 mod dcep;
+mod few;
 mod flight;
 mod handshake;
 mod inbound;
@@ -22,6 +23,7 @@ mod queue;
 mod reset;
 mod round_trip;
 mod share;
+mod stream_set;
 mod window;
 
 use rand::Rng;

@@ -1,10 +1,11 @@
 //! Messages that have not left yet, and how they are cut into fragments.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::DATA_HEADER_BYTES;
+use super::few::Few;
 
 /// Payload of one fragment, and of a message that is not cut: what fits a packet, with 12 bytes to spare.
 pub(super) const FRAGMENT_BYTES_MAX: usize = 1062;
@@ -39,7 +40,7 @@ impl Fragment {
 /// Messages of one kind, in the order in which they were written: reliable ones are ordered, unreliable ones are not.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    messages: VecDeque<Message>,
+    messages: Few<Message>,
     bytes: usize,
     /// Of ordered streams, the number of the next message.
     ssns: BTreeMap<u16, u16>,
@@ -109,7 +110,7 @@ impl Queue {
 
     /// Forgets every message.
     pub(super) fn clear(&mut self) {
-        (self.bytes, self.messages) = (0, VecDeque::new());
+        (self.bytes, self.messages) = (0, Few::default());
     }
 
     /// A stream begins anew.

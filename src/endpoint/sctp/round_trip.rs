@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Samples of which the smallest counts. An acknowledgement may be delayed by 200 ms, but not eight in a row while data
@@ -24,7 +23,10 @@ const BASE_LASTS: Duration = Duration::from_secs(30);
 /// The round trip as the wire sees it.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip {
-    samples: VecDeque<Duration>,
+    /// In nanoseconds, in a ring.
+    samples: [u32; SAMPLES],
+    /// How many there have been.
+    count: usize,
     /// The smallest of this period, which began then, and of the one before.
     base: Option<(Instant, Duration)>,
     base_before: Option<Duration>,
@@ -33,10 +35,9 @@ pub(super) struct RoundTrip {
 impl RoundTrip {
     pub(super) fn sample(&mut self, now: Instant, taken: Duration) {
         let taken = taken.min(SAMPLE_MAX);
-        self.samples.push_back(taken);
-        if self.samples.len() > SAMPLES {
-            self.samples.pop_front();
-        }
+        // A second fits.
+        self.samples[self.count % SAMPLES] = taken.as_nanos() as u32;
+        self.count += 1;
         self.base = match self.base {
             Some((since, smallest)) if now < since + BASE_LASTS => Some((since, smallest.min(taken))),
             previous => {
@@ -48,7 +49,7 @@ impl RoundTrip {
 
     /// The smallest of the last few.
     pub(super) fn smallest(&self) -> Duration {
-        self.samples.iter().min().copied().unwrap_or(UNKNOWN)
+        self.last(SAMPLES).min().unwrap_or(UNKNOWN)
     }
 
     /// Two round trips: what an answer that is still on its way would not need.
@@ -59,7 +60,7 @@ impl RoundTrip {
     /// How much later than what left after it something may arrive without being lost (RFC 8985, section 6.2.1 begins with a
     /// quarter of the round trip). A path that trembles needs more.
     pub(super) fn reordering(&self) -> Duration {
-        let longest = self.samples.iter().max().copied().unwrap_or(UNKNOWN);
+        let longest = self.last(SAMPLES).max().unwrap_or(UNKNOWN);
         let trembling = (longest - self.smallest().min(longest)) / 2;
         (self.smallest() / 4).max(trembling).clamp(REORDERING_MIN, REORDERING_MAX)
     }
@@ -72,8 +73,13 @@ impl RoundTrip {
     /// How much longer the last two took than an empty path does: what waits in a queue on the way. Of data that is not
     /// followed by more at once it may be the delay of the acknowledgement instead.
     pub(super) fn queueing(&self) -> Duration {
-        let newest = self.samples.iter().rev().take(2).min();
-        newest.map_or(Duration::ZERO, |newest| newest.saturating_sub(self.base()))
+        self.last(2).min().map_or(Duration::ZERO, |newest| newest.saturating_sub(self.base()))
+    }
+
+    /// So many of the newest samples, or as many as there are.
+    fn last(&self, count: usize) -> impl Iterator<Item = Duration> {
+        let numbers = self.count.saturating_sub(count)..self.count;
+        numbers.map(|number| Duration::from_nanos(self.samples[number % SAMPLES].into()))
     }
 }
 

@@ -71,14 +71,14 @@ impl Association {
             BINARY_EMPTY => (true, Vec::new()),
             _ => return,
         };
-        if self.open.contains(&stream) {
+        if self.open.contains(stream) {
             self.arrivals.push_back(Arrival::Message { stream, is_binary, bytes });
         }
     }
 
     fn dcep(&mut self, stream: StreamId, message: &[u8]) {
         match Dcep::read(message) {
-            Some(Dcep::Ack) if self.open.contains(&stream) => self.arrivals.push_back(Arrival::Confirmed(stream)),
+            Some(Dcep::Ack) if self.open.contains(stream) => self.arrivals.push_back(Arrival::Confirmed(stream)),
             Some(Dcep::Open(channel)) if self.open.insert(stream) => {
                 self.outbound.push_reliable(stream.0, DCEP, &Dcep::Ack.to_bytes());
                 self.arrivals.push_back(Arrival::Opened(stream, channel));
@@ -179,11 +179,11 @@ impl Association {
         for ended in asks.ended {
             let streams = match ended {
                 Some(stream) => vec![StreamId(stream)],
-                None => self.open.iter().copied().collect(),
+                None => self.open.iter().collect(),
             };
             for stream in streams {
                 established.inbound.reset(stream.0);
-                if self.open.remove(&stream) {
+                if self.open.remove(stream) {
                     // A channel is closed in both directions (RFC 8831, section 6.7).
                     established.resets.end(stream.0);
                     self.arrivals.push_back(Arrival::Closed(stream));
@@ -191,7 +191,7 @@ impl Association {
             }
         }
         for stream in asks.to_end.into_iter().map(StreamId) {
-            if self.open.contains(&stream) {
+            if self.open.contains(stream) {
                 established.resets.end(stream.0);
             }
         }

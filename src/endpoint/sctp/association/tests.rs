@@ -64,7 +64,8 @@ impl Path {
     }
 
     fn flush(&mut self, side: usize) {
-        while let Some(packet) = self.sides[side].poll_packet(self.now) {
+        let mut packet = Vec::new();
+        while self.sides[side].poll_packet(self.now, &mut packet) {
             let packet = packet.to_vec();
             assert!(packet.len() <= packet::PACKET_BYTES_MAX, "{} bytes", packet.len());
             self.packets += 1;
