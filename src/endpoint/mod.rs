@@ -272,12 +272,15 @@ impl Endpoint {
     /// Drains the next connection that was left unfinished, up to its next event; whether there was one.
     fn go_on(&mut self) -> bool {
         let Some(id) = self.unfinished.front().copied() else { return false };
-        if self.connections.get(&id).is_some_and(|connection| !connection.is_at_rest()) {
-            self.with_connection(id, Connection::drain_to_event);
-        } else {
+        if self.is_at_rest(id) || self.comes_to_rest(id, Connection::drain_to_event) {
             self.unfinished.pop_front();
         }
         true
+    }
+
+    /// Whether a connection has nothing more to give, or is gone.
+    fn is_at_rest(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_none_or(|connection| connection.is_at_rest())
     }
 
     /// One mutation of one connection, with everything that follows from it: its deadline, its opening, its end.
@@ -286,7 +289,16 @@ impl Endpoint {
         id: ConnectionId,
         mutate: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), Ended>,
     ) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        self.comes_to_rest(id, mutate);
+    }
+
+    /// The same, and whether it has nothing more to give then, or is gone.
+    fn comes_to_rest(
+        &mut self,
+        id: ConnectionId,
+        mutate: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), Ended>,
+    ) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return true };
         let out = &mut self.out;
         // A bug in one peer's transport must not end the others. What it leaves half done is dropped with the peer.
         let result = catch_unwind(AssertUnwindSafe(|| mutate(connection, out))).unwrap_or_else(|_| {
@@ -294,17 +306,18 @@ impl Endpoint {
             Err(Ended::over(Reason::Failed))
         });
         let is_ready = result.is_ok() && connection.is_ready();
-        let clock = connection.clock();
-        if connection.is_at_rest() || result.is_err() {
+        let (clock, is_at_rest) = (connection.clock(), connection.is_at_rest());
+        if is_at_rest || result.is_err() {
             let [before, after] = connection.reschedule(result.is_err());
             self.deadlines.set(Whose::Connection(id), before, after);
         }
         match result {
             Ok(()) if is_ready => self.open(id),
-            Ok(()) => {}
+            Ok(()) => return is_at_rest,
             Err(Ended { reason: reason @ Reason::SlowConsumer, .. }) => self.dismiss(clock, id, reason, Over::Anew, ""),
             Err(ended) => self.end(id, ended),
         }
+        self.is_at_rest(id)
     }
 }
 

@@ -10,6 +10,9 @@ use super::prefetch::prefetch;
 use super::route::{self, Kind};
 use super::{Endpoint, Reason};
 
+/// Connections that are expected at once. For many more there is no room in the first cache.
+const EXPECTED_MAX: usize = 32;
+
 impl Endpoint {
     /// Takes one datagram. `to` is the local address that it came to, never an unspecified one: ICE compares it with the
     /// candidates of the answer.
@@ -21,10 +24,8 @@ impl Endpoint {
             return;
         };
         let is_settled = known == Some((id, true));
-        self.with_connection(id, |connection, out| connection.handle_datagram(now, datagram, out));
-        if self.connections.get(&id).is_some_and(|connection| !connection.is_at_rest())
-            && self.unfinished.back() != Some(&id)
-        {
+        let is_at_rest = self.comes_to_rest(id, |connection, out| connection.handle_datagram(now, datagram, out));
+        if !is_at_rest && self.unfinished.back() != Some(&id) {
             self.unfinished.push_back(id);
         }
         if !is_settled {
@@ -34,11 +35,15 @@ impl Endpoint {
 
     /// Datagrams from these addresses come next: what is known of who sends them is fetched from memory, all at once. Changes
     /// nothing but how long the next calls of [`handle_datagram`](Endpoint::handle_datagram) take.
-    pub fn expect_from(&self, sources: impl Iterator<Item = SocketAddr> + Clone) {
-        let connections = sources.filter_map(|source| self.connections.get(&self.routes.at(source)?.0));
-        connections.clone().for_each(|connection| prefetch(&**connection));
+    pub fn expect_from(&self, sources: impl Iterator<Item = SocketAddr>) {
+        let mut connections = sources.filter_map(|source| self.connections.get(&self.routes.at(source)?.0));
+        let mut expected = [None; EXPECTED_MAX];
+        for (place, connection) in expected.iter_mut().zip(&mut connections) {
+            prefetch(&**connection);
+            *place = Some(connection);
+        }
         // These are where it points to, so it must be here.
-        connections.for_each(|connection| connection.prefetch_rest());
+        expected.into_iter().flatten().for_each(|connection| connection.prefetch_rest());
     }
 
     /// Whether a connection has been reached from this address, or asks for it.
