@@ -108,9 +108,9 @@ impl UdpPort {
         self.readable
     }
 
-    /// Datagrams that the system did not take.
+    /// Datagrams that the system did not take from us, and those for which its own buffer had no room, where it says so.
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+        self.dropped + overflowed(&self.socket).unwrap_or(0)
     }
 
     /// Datagrams that were waiting, up to a bound.
@@ -220,6 +220,31 @@ impl Train {
     }
 }
 
+/// What the kernel has dropped of what came to a socket since it was bound: the last column of its line in `/proc/net/udp`.
+#[cfg(target_os = "linux")]
+fn overflowed(socket: &mio::net::UdpSocket) -> Option<u64> {
+    use std::fs;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
+
+    const INODE: usize = 9;
+    const DROPS: usize = 12;
+
+    let inode = fs::metadata(format!("/proc/self/fd/{}", socket.as_raw_fd())).ok()?.ino().to_string();
+    let table = if socket.local_addr().ok()?.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
+    let text = fs::read_to_string(table).ok()?;
+    let mut lines = text.lines().map(|line| line.split_whitespace());
+    lines.find_map(|mut columns| {
+        (columns.nth(INODE)? == inode).then_some(())?;
+        columns.nth(DROPS - INODE - 1)?.parse().ok()
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn overflowed(_socket: &mio::net::UdpSocket) -> Option<u64> {
+    None
+}
+
 fn plain(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }
@@ -269,5 +294,23 @@ mod tests {
             }
         }
         assert_eq!(ports[0].dropped(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_there_was_no_room_for_is_counted() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let poll = mio::Poll::new().unwrap();
+            let Ok(ours) = bind(address.parse().unwrap()) else { continue };
+            socket2::SockRef::from(&ours).set_recv_buffer_size(4096).unwrap();
+            let theirs = UdpSocket::bind(address).unwrap();
+            let to = ours.local_addr().unwrap();
+            let mut port = UdpPort::new(ours, poll.registry(), Token(0)).unwrap();
+            assert_eq!(port.dropped(), 0);
+            (0..100).for_each(|_| assert_eq!(theirs.send_to(&[7; 1000], to).unwrap(), 1000));
+            let received = port.receive(&mut Buffers::new()).datagrams().count() as u64;
+            assert!(received < 100, "the buffer is small");
+            assert_eq!(port.dropped(), 100 - received);
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! cargo bench --bench load                      every part, about 35 minutes
 //! cargo bench --bench load -- echo              one part: echo, idle, bulk, room or fair
 //! cargo bench --bench load -- echo --peers 200 --rate 60 --seconds 10 --rounds 3 --only patchcord
-//! cargo bench --bench load -- echo --peers 200 --only udp,websocket,wait-0,wait-200,wait-400     what a wait buys
+//! cargo bench --bench load -- echo --peers 200 --only udp,websocket,wait-0,wait-150,wait-200     what a wait buys
 //! ```
 //!
 //! Every server is a process of its own, on one core; the load has the other. CPU is what the scheduler counted for all

@@ -10,8 +10,9 @@ use super::authorize::Authorize;
 use super::gate::{GateConfig, HttpLimits};
 use crate::endpoint::Limits;
 
-/// A twentieth of a round trip over Wi-Fi, and with 10,000 messages a second what a wake-up needs to be shared by two.
-const GATHER_FOR: Duration = Duration::from_micros(200);
+/// Less than a twentieth of a round trip over Wi-Fi, and short enough that the slowest of a hundred messages takes three times as long
+/// as over raw UDP on one machine (docs/BENCHMARKS.md).
+const GATHER_FOR: Duration = Duration::from_micros(150);
 
 /// How a [`Server`](crate::Server) differs from the default.
 #[derive(Debug, Clone)]
@@ -29,8 +30,8 @@ pub struct Config {
     pub names: Vec<String>,
     /// Who may connect, and what the application keeps for each: see [`Authorize::new`]. `None`: whoever reaches the port.
     pub authorize: Option<Authorize>,
-    /// How long a message may wait for others, so that they share a wake-up of the loop, while two and more come in this time.
-    /// It takes two fifths off what a message costs (docs/BENCHMARKS.md). At most 10 ms; with zero none waits.
+    /// How long a message may wait for others, so that they share a wake-up of the loop, while three and more come in twice this
+    /// time. It takes a third off what a message costs (docs/BENCHMARKS.md). At most 10 ms; with zero none waits.
     pub gather_for: Duration,
 }
 

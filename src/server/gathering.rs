@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::metronome::Metronome;
 
-/// Datagrams that have to come within a period for the waits to begin. A wake-up by the clock costs half as much again as one by
-/// the network, so one would gain nothing.
-const ENOUGH: u32 = 2;
+/// Datagrams that have to come in four periods for the waits to begin, and to go on, so that they do not begin and end all the time.
+/// A wake-up by the clock costs half as much again as one by the network, so four would gain nothing.
+const ENOUGH_TO_BEGIN: u32 = 6;
+const ENOUGH_TO_GO_ON: u32 = 5;
 
 /// Periods over which they are counted, so that a gap between two of them does not end the waits and begin them anew.
 const PERIODS: u32 = 8;
@@ -52,9 +53,8 @@ impl Gathering {
             return;
         }
         self.is_on = passed.is_some_and(|passed| {
-            let came = self.period.saturating_mul(self.count);
-            // Who waits already goes on with three in two periods, so that it does not begin and end all the time.
-            if self.is_on { came * 2 >= passed * (ENOUGH * 2 - 1) } else { came >= passed * ENOUGH }
+            let enough = if self.is_on { ENOUGH_TO_GO_ON } else { ENOUGH_TO_BEGIN };
+            self.period.saturating_mul(self.count.saturating_mul(4)) >= passed * enough
         });
         (self.since, self.count) = (Some(now), 0);
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn whoever_comes_alone_is_not_made_to_wait() {
-        for every in [PERIOD * 2 / 3, PERIOD, PERIOD * 2, PERIOD * 100] {
+        for every in [PERIOD * 3 / 4, PERIOD, PERIOD * 2, PERIOD * 100] {
             let (mut gathering, mut now) = (Gathering::new(PERIOD), Instant::now());
             look(&mut gathering, &mut now, every, 50, 1);
             assert!(!gathering.is_on(), "one every {every:?}");
@@ -90,8 +90,8 @@ mod tests {
     #[test]
     fn many_share_a_look() {
         let (mut gathering, mut now) = (Gathering::new(PERIOD), Instant::now());
-        look(&mut gathering, &mut now, 80 * US, 50, 1);
-        assert!(gathering.is_on(), "two and a half in a period");
+        look(&mut gathering, &mut now, 120 * US, 50, 1);
+        assert!(gathering.is_on(), "five in three periods");
         for (count, times) in [(3, 100), (0, PERIODS / 2), (4, PERIODS), (1, PERIODS / 2), (2, PERIODS)] {
             look(&mut gathering, &mut now, PERIOD, times, count);
             assert!(gathering.is_on(), "{count} for {times} periods");

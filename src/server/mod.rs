@@ -245,8 +245,9 @@ impl Server {
         self.lateness
     }
 
-    /// Datagrams that were dropped since the beginning: the system did not take them, since its buffer was full or there was no
-    /// way, or who sent them has more than 1 MiB waiting here.
+    /// Datagrams that were dropped since the beginning: the system did not take them from us, since its buffer was full or there
+    /// was no way; or had no room for what came (where it says so: Linux); or who sent them has more than 1 MiB waiting here. It
+    /// reads a file, so ask now and then rather than each time around the loop.
     pub fn datagrams_dropped(&self) -> u64 {
         self.ports.iter().map(UdpPort::dropped).sum::<u64>() + self.backlog.dropped()
     }
