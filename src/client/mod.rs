@@ -130,7 +130,8 @@ impl Client {
         self.links.keys().copied()
     }
 
-    /// Datagrams that the system did not take, of the connections that there are.
+    /// Datagrams that the system did not take from us or (where it says so: Linux) had no room for, of the connections that there are.
+    /// It reads a file for each.
     pub fn datagrams_dropped(&self) -> u64 {
         self.links.values().map(Link::datagrams_dropped).sum()
     }

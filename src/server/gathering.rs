@@ -54,7 +54,7 @@ impl Gathering {
         }
         self.is_on = passed.is_some_and(|passed| {
             let enough = if self.is_on { ENOUGH_TO_GO_ON } else { ENOUGH_TO_BEGIN };
-            self.period.saturating_mul(self.count.saturating_mul(4)) >= passed * enough
+            self.period.saturating_mul(self.count.saturating_mul(4)) > passed * enough
         });
         (self.since, self.count) = (Some(now), 0);
     }
@@ -83,8 +83,10 @@ mod tests {
             assert!(!gathering.is_on(), "one every {every:?}");
         }
         let (mut gathering, mut now) = (Gathering::new(Duration::ZERO), Instant::now());
-        look(&mut gathering, &mut now, US, 50, 1);
-        assert!(!gathering.is_on(), "nor anybody with a period of zero");
+        for every in [Duration::ZERO, US] {
+            look(&mut gathering, &mut now, every, 50, 1);
+            assert!(!gathering.is_on(), "nor anybody with a period of zero");
+        }
     }
 
     #[test]
