@@ -10,8 +10,8 @@ use super::authorize::Authorize;
 use super::gate::{GateConfig, HttpLimits};
 use crate::endpoint::Limits;
 
-/// Less than a twentieth of a round trip over Wi-Fi, and short enough that the slowest of a hundred messages takes three times as long
-/// as over raw UDP on one machine (docs/BENCHMARKS.md).
+/// Less than a twentieth of a round trip over Wi-Fi, and short enough that the slowest of a hundred messages takes at most three times
+/// as long as over raw UDP on one machine (docs/BENCHMARKS.md).
 const GATHER_FOR: Duration = Duration::from_micros(150);
 
 /// How a [`Server`](crate::Server) differs from the default.
