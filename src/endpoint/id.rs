@@ -1,5 +1,9 @@
 use std::fmt;
 
+#[cfg(test)]
+use slotmap::KeyData;
+use slotmap::{Key, new_key_type};
+
 /// One peer, from its offer until it left, over as many connections as it comes back on. Never reused within an
 /// [`Endpoint`](crate::Endpoint).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,29 +37,20 @@ impl fmt::Display for PeerId {
     }
 }
 
-/// One connection of a browser, from its offer. A peer that comes back does so on another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ConnectionId(u64);
-
-impl ConnectionId {
-    pub(super) const fn first() -> ConnectionId {
-        ConnectionId(1)
-    }
-
-    pub(super) fn next(self) -> ConnectionId {
-        ConnectionId(self.0 + 1)
-    }
+new_key_type! {
+    /// One connection of a browser, from its offer. A peer that comes back does so on another one.
+    pub(super) struct ConnectionId;
 }
 
 #[cfg(test)]
-impl From<u64> for ConnectionId {
-    fn from(number: u64) -> ConnectionId {
-        ConnectionId(number)
+impl From<u32> for ConnectionId {
+    fn from(number: u32) -> ConnectionId {
+        KeyData::from_ffi(number.into()).into()
     }
 }
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}", self.0)
+        write!(f, "connection {:?}", self.data())
     }
 }

@@ -54,7 +54,7 @@ impl Endpoint {
 
     /// A connection is over. Its peer is away or gone.
     pub(super) fn end(&mut self, id: ConnectionId, Ended { reason, may_return }: Ended) {
-        let Some(mut connection) = self.connections.remove(&id) else { return };
+        let Some(mut connection) = self.connections.remove(id) else { return };
         self.routes.remove_ufrag(connection.ufrag());
         for source in connection.sources() {
             self.routes.release(source, id);

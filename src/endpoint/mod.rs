@@ -31,11 +31,12 @@ mod sctp;
 mod session;
 mod transport;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use slotmap::SlotMap;
 use str0m::change::SdpOffer;
 use str0m::{Candidate, Rtc};
 
@@ -99,14 +100,15 @@ pub struct Endpoint {
     admission: Admission,
     identity: Identity,
     next_peer: PeerId,
-    next_connection: ConnectionId,
-    /// Boxed, so that to find one is a look at a few ids and not at a few connections.
-    connections: BTreeMap<ConnectionId, Box<Connection>>,
+    /// One behind another, so that those who talk share few pages of memory: to find a page costs as much as to fetch it.
+    connections: SlotMap<ConnectionId, Connection>,
     roster: Roster,
     routes: Routes,
     deadlines: Deadlines,
     /// Connections that have taken datagrams and were not drained.
     unfinished: VecDeque<ConnectionId>,
+    /// Which of them was drained last. Mostly its peer is who is answered.
+    heard: ConnectionId,
     out: Outbox,
     stats: Stats,
 }
@@ -129,12 +131,12 @@ impl Endpoint {
             admission: Admission::new(limits),
             identity: Identity::new(seed),
             next_peer: PeerId::first(),
-            next_connection: ConnectionId::first(),
-            connections: BTreeMap::new(),
+            connections: SlotMap::with_key(),
             roster: Roster::default(),
             routes: Routes::default(),
             deadlines: Deadlines::default(),
             unfinished: VecDeque::new(),
+            heard: ConnectionId::default(),
             out: Outbox::default(),
             stats: Stats::default(),
         }
@@ -167,12 +169,10 @@ impl Endpoint {
         })?;
 
         self.admission.enter(address);
-        let id = self.next_connection;
-        self.next_connection = id.next();
         let resumed = returning.is_some();
         let claim = match returning {
             Some(returning) => self.await_return(now, returning),
-            None => self.new_peer(id, offer.session().is_some()),
+            None => self.new_peer(offer.session().is_some()),
         };
         let peer = claim.peer();
         let received = self.roster.away(peer).map_or(0, |away| away.session.received);
@@ -187,20 +187,19 @@ impl Endpoint {
             epoch: self.epoch,
             slow_consumer_after: self.limits.slow_consumer_after,
         };
-        let mut connection = Box::new(Connection::new(id, accepted, now));
+        let id = self.connections.insert_with_key(|id| Connection::new(id, accepted, now));
         self.routes.add_ufrag(ufrag, id);
-        let [before, after] = connection.reschedule(false);
-        self.deadlines.set(Whose::Connection(id), before, after);
-        self.connections.insert(id, connection);
+        if !resumed {
+            self.roster.set(peer, Place::Opening(id));
+        }
         self.with_connection(id, |connection, out| connection.handle_timeout(now, out));
         let session = offer.session().map(|_| SessionAnswer { resumed, received });
         Ok((peer, Answer { sdp, mid: offer.mid().to_owned(), addresses: facing.to_vec(), session }))
     }
 
-    fn new_peer(&mut self, connection: ConnectionId, with_session: bool) -> Claim {
+    fn new_peer(&mut self, with_session: bool) -> Claim {
         let peer = self.next_peer;
         self.next_peer = peer.next();
-        self.roster.set(peer, Place::Opening(connection));
         if with_session { Claim::New { peer, secret: self.identity.secret() } } else { Claim::Plain(peer) }
     }
 
@@ -226,7 +225,11 @@ impl Endpoint {
     ) -> SendOutcome {
         let payload = payload.into();
         let mut outcome = SendOutcome::Gone;
-        match self.roster.place(peer) {
+        let heard = self.connections.get(self.heard).and_then(Connection::session);
+        let is_heard = heard.is_some_and(|session| session.peer == peer);
+        // What is known of it is in the caches, and the roster is not.
+        let place = if is_heard { Some(&Place::Here(self.heard)) } else { self.roster.place(peer) };
+        match place {
             Some(Place::Here(id)) => self.with_connection(*id, |connection, out| {
                 outcome = connection.send(now, channel, payload, out)?;
                 Ok(())
@@ -272,6 +275,7 @@ impl Endpoint {
     /// Drains the next connection that was left unfinished, up to its next event; whether there was one.
     fn go_on(&mut self) -> bool {
         let Some(id) = self.unfinished.front().copied() else { return false };
+        self.heard = id;
         if self.is_at_rest(id) || self.comes_to_rest(id, Connection::drain_to_event) {
             self.unfinished.pop_front();
         }
@@ -280,7 +284,7 @@ impl Endpoint {
 
     /// Whether a connection has nothing more to give, or is gone.
     fn is_at_rest(&self, id: ConnectionId) -> bool {
-        self.connections.get(&id).is_none_or(|connection| connection.is_at_rest())
+        self.connections.get(id).is_none_or(|connection| connection.is_at_rest())
     }
 
     /// One mutation of one connection, with everything that follows from it: its deadline, its opening, its end.
@@ -298,7 +302,7 @@ impl Endpoint {
         id: ConnectionId,
         mutate: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), Ended>,
     ) -> bool {
-        let Some(connection) = self.connections.get_mut(&id) else { return true };
+        let Some(connection) = self.connections.get_mut(id) else { return true };
         let out = &mut self.out;
         // A bug in one peer's transport must not end the others. What it leaves half done is dropped with the peer.
         let result = catch_unwind(AssertUnwindSafe(|| mutate(connection, out))).unwrap_or_else(|_| {

@@ -1,8 +1,8 @@
 //! Memory that is asked for before it is needed.
 //!
-//! Between two messages of one peer come those of all others, and the kernel's own work, so most of what is kept about a peer is no
-//! longer in the processor's caches: some 15 places, one after another, each as long as a hundred instructions. Asked for together,
-//! and for all of a batch, they come together: a tenth of what a message costs (docs/BENCHMARKS.md).
+//! Between two messages of one peer come those of all others, and the kernel's own work, so what is kept about a peer is no longer in
+//! the processor's caches, and each place that is looked at takes as long as some hundred instructions. So a connection is one piece of
+//! memory, which is asked for whole, and with those of the rest of a batch (docs/BENCHMARKS.md).
 #![allow(unsafe_code)]
 
 /// Of x86-64, whose lines have no other length. Elsewhere nothing is asked for.

@@ -36,14 +36,8 @@ impl Endpoint {
     /// Datagrams from these addresses come next: what is known of who sends them is fetched from memory, all at once. Changes
     /// nothing but how long the next calls of [`handle_datagram`](Endpoint::handle_datagram) take.
     pub fn expect_from(&self, sources: impl Iterator<Item = SocketAddr>) {
-        let mut connections = sources.filter_map(|source| self.connections.get(&self.routes.at(source)?.0));
-        let mut expected = [None; EXPECTED_MAX];
-        for (place, connection) in expected.iter_mut().zip(&mut connections) {
-            prefetch(&**connection);
-            *place = Some(connection);
-        }
-        // These are where it points to, so it must be here.
-        expected.into_iter().flatten().for_each(|connection| connection.prefetch_rest());
+        let connections = sources.filter_map(|source| self.connections.get(self.routes.at(source)?.0));
+        connections.take(EXPECTED_MAX).for_each(prefetch);
     }
 
     /// Whether a connection has been reached from this address, or asks for it.
@@ -61,7 +55,7 @@ impl Endpoint {
             Kind::Other => return None,
             Kind::Stun => {}
         }
-        let proves = |id: &ConnectionId| self.connections.get(id).is_some_and(|known| known.proves(now, datagram));
+        let proves = |id: &ConnectionId| self.connections.get(*id).is_some_and(|known| known.proves(now, datagram));
         let Some(named) = self.routes.named_by(datagram.bytes) else {
             // The answer to a check names nobody. Who asks for this address may have sent the check.
             return self.routes.asking(datagram.from).find(proves).or(known);
@@ -73,7 +67,7 @@ impl Endpoint {
         if !proves(&named) {
             return None;
         }
-        let pushed_out = self.connections.get_mut(&named)?.add_source(now, datagram);
+        let pushed_out = self.connections.get_mut(named)?.add_source(now, datagram);
         if let Some(source) = pushed_out {
             self.routes.release(source, named);
         }
@@ -82,7 +76,7 @@ impl Endpoint {
     }
 
     fn is_open(&self, id: ConnectionId) -> bool {
-        self.connections.get(&id).is_some_and(|known| known.is_open())
+        self.connections.get(id).is_some_and(|known| known.is_open())
     }
 
     /// An address becomes a connection's own when a check of ours has been answered from there.
@@ -90,7 +84,7 @@ impl Endpoint {
         if !self.routes.has_claim(datagram.from, id) {
             return;
         }
-        if !self.connections.get(&id).is_some_and(|known| known.reaches(now, datagram.from, datagram.to)) {
+        if !self.connections.get(id).is_some_and(|known| known.reaches(now, datagram.from, datagram.to)) {
             return;
         }
         if let Some(previous) = self.routes.claim(datagram.from, id) {

@@ -30,7 +30,7 @@ impl Endpoint {
         let (session, is_heard) = match self.roster.place(peer)? {
             Place::Opening(_) => return None,
             Place::Here(id) => {
-                let connection = self.connections.get(id)?;
+                let connection = self.connections.get(*id)?;
                 (connection.session()?, connection.is_heard(now))
             }
             Place::Away(away) => (&away.session, false),
@@ -56,7 +56,7 @@ impl Endpoint {
 
     /// All of a connection's channels are open: it becomes its peer's.
     pub(super) fn open(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(&id) else { return };
+        let Some(connection) = self.connections.get(id) else { return };
         let (address, now) = (connection.address(), connection.clock());
         let Some(claim) = connection.claim().cloned() else { return };
         let peer = claim.peer();

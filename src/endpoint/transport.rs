@@ -108,13 +108,6 @@ impl Transport {
         datagram.receive().is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
     }
 
-    pub(super) fn prefetch_rest(&self) {
-        if let Some(secure) = &self.secure {
-            secure.prefetch_rest();
-        }
-        self.association.prefetch_rest();
-    }
-
     pub(super) fn heard_at(&self) -> Instant {
         self.heard_at
     }

@@ -235,11 +235,6 @@ impl Connection {
         self.transport.accepts(now, Datagram { from, to, bytes: &RECORD })
     }
 
-    /// See [`prefetch`](super::prefetch): what a datagram needs and is not in the value itself.
-    pub(super) fn prefetch_rest(&self) {
-        self.transport.prefetch_rest();
-    }
-
     /// Takes a datagram. What comes of one to an open peer is there when it is [drained](Connection::drain_to_event), so that
     /// the answers to a batch leave together.
     pub(super) fn handle_datagram(

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::quic::{self, HeaderProtectionKey};
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, HKDF_SHA384, KeyType, Prk};
+use ring::aead::quic::{self, HeaderProtectionKey};
+use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, HKDF_SHA384, KeyType, Prk};
 
 /// Of the header that we write: flags, the low 16 bits of the number, and the length (section 4).
 const HEADER_BYTES: usize = 5;

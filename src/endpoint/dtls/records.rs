@@ -6,7 +6,6 @@ use super::Opened;
 use super::keys::{Header, Keys};
 use super::overheard::Heard;
 use super::window::Window;
-use crate::endpoint::prefetch::prefetch;
 
 /// Content types (sections 4.1 and 7).
 const ALERT: u8 = 21;
@@ -112,12 +111,6 @@ impl Records {
             records_per_key: RECORDS_PER_KEY,
             forged: 0,
         })
-    }
-
-    /// Without those of the epoch before.
-    pub(super) fn prefetch_keys(&self) {
-        prefetch(&self.receiving);
-        prefetch(&self.sending);
     }
 
     /// Opens the records of a datagram in their place. Returns whether there was something for who shook hands: a record of a

@@ -16,7 +16,7 @@ const FAR: Duration = Duration::from_secs(3600);
 /// DTLS that is connected.
 pub(in crate::endpoint) struct Secure {
     /// Of DTLS 1.3.
-    records: Option<Box<Records>>,
+    records: Option<Records>,
     /// Who shook hands: as long as it has to, or, in DTLS 1.2, for good.
     dtls: Option<Box<Dtls>>,
     /// Its own.
@@ -39,13 +39,7 @@ pub(in crate::endpoint) enum Opened<'a> {
 impl Secure {
     /// Goes on with DTLS 1.3 in these records, or else with who shook hands. `never` is what has no deadline.
     pub(super) fn new(dtls: Box<Dtls>, records: Option<Records>, never: Instant) -> Secure {
-        Secure { records: records.map(Box::new), dtls: Some(dtls), deadline: never, never }
-    }
-
-    pub(in crate::endpoint) fn prefetch_rest(&self) {
-        if let Some(records) = &self.records {
-            records.prefetch_keys();
-        }
+        Secure { records, dtls: Some(dtls), deadline: never, never }
     }
 
     /// Where it writes, which the peers of an endpoint may share.

@@ -14,7 +14,6 @@ use super::stream_set::StreamSet;
 use super::{Nonces, StreamId};
 use crate::endpoint::Payload;
 use crate::endpoint::limits::STREAM_IDS_MAX;
-use crate::endpoint::prefetch::prefetch;
 
 mod arriving;
 
@@ -68,6 +67,7 @@ pub(in crate::endpoint) struct Association {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "whoever is established must be found in one piece: see prefetch.rs")]
 enum State {
     /// For the other side to begin.
     Awaiting,
@@ -77,7 +77,7 @@ enum State {
         again_at: Instant,
         wait: Duration,
     },
-    Established(Box<Established>),
+    Established(Established),
     /// We have ended it, which is still to be said, to this tag.
     Ending(u32),
     Ended,
@@ -118,13 +118,6 @@ impl Association {
             open: StreamSet::default(),
             arrivals: Few::default(),
         }
-    }
-
-    pub(in crate::endpoint) fn prefetch_rest(&self) {
-        if let State::Established(established) = &self.state {
-            prefetch(&**established);
-        }
-        self.outbound.prefetch_rest();
     }
 
     /// Opens a channel, with an id that our side of DTLS may use (RFC 8832, section 6).

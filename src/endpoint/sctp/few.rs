@@ -30,6 +30,31 @@ impl<T> Few<T> {
         self.first.take().or_else(|| self.rest.pop_front())
     }
 
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.rest)
+    }
+
+    /// The one with so many before it.
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        match (&mut self.first, at) {
+            (Some(first), 0) => Some(first),
+            (Some(_), _) => self.rest.get_mut(at - 1),
+            (None, _) => self.rest.get_mut(at),
+        }
+    }
+
     pub(super) fn front(&self) -> Option<&T> {
         self.first.as_ref().or_else(|| self.rest.front())
     }
@@ -52,12 +77,16 @@ mod tests {
             if (step / 7 + step / 64) % 2 == 0 {
                 few.push_back(step);
                 model.push_back(step);
+                assert_eq!((few.len(), few.is_empty()), (model.len(), false));
             } else {
                 assert_eq!(
                     (few.front().copied(), few.front_mut().copied()),
                     (model.front().copied(), model.front().copied())
                 );
                 assert_eq!(few.pop_front(), model.pop_front());
+                assert!(few.iter().eq(&model) && few.iter_mut().eq(&mut model));
+                let places = [0, 1, model.len() / 2, model.len()];
+                assert!(places.into_iter().all(|at| few.get_mut(at) == model.get_mut(at)));
             }
         }
     }

@@ -1,11 +1,10 @@
 //! What has left and is not acknowledged without a gap.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::few::Few;
 use super::number::Tsn;
 use super::queue::Fragment;
-use crate::endpoint::prefetch::prefetch;
 
 /// SACKs that must report later data before a fragment is taken for lost (RFC 9260, section 7.2.4).
 const MISSING_MIN: u8 = 3;
@@ -18,7 +17,7 @@ const GIVEN_UP_AFTER: Duration = Duration::from_millis(350);
 #[derive(Debug)]
 pub(super) struct Flight {
     first: Tsn,
-    sent: VecDeque<Sent>,
+    sent: Few<Sent>,
     counts: Counts,
     /// Something has been sent twice, so that the order of TSNs is not that of leaving.
     is_mixed: bool,
@@ -78,12 +77,7 @@ pub(super) struct Told {
 
 impl Flight {
     pub(super) fn new(first: Tsn) -> Flight {
-        Flight { first, sent: VecDeque::new(), counts: Counts::default(), is_mixed: false }
-    }
-
-    /// Where it is looked at first, and written next.
-    pub(super) fn prefetch_ends(&self) {
-        [self.sent.front(), self.sent.back()].into_iter().flatten().for_each(prefetch);
+        Flight { first, sent: Few::default(), counts: Counts::default(), is_mixed: false }
     }
 
     /// The first TSN that is not acknowledged without a gap.
@@ -176,7 +170,7 @@ impl Flight {
             // Offset 1 is the first in flight. Honest blocks ascend; others would have everything walked once for each.
             let end = usize::from(*end).min(self.sent.len());
             let start = (usize::from(*start).max(1) - 1).max(told.beyond).min(end);
-            for sent in self.sent.range_mut(start..end) {
+            for sent in self.sent.iter_mut().take(end).skip(start) {
                 sent.arrive(now, round_trip, &mut self.counts, &mut told);
             }
             told.beyond = told.beyond.max(end);
@@ -239,7 +233,7 @@ impl Flight {
     /// Gives up unreliable fragments of which nothing has been heard for long; whether there were any.
     pub(super) fn give_up(&mut self, now: Instant) -> bool {
         let before = self.counts.unreliable;
-        for sent in &mut self.sent {
+        for sent in self.sent.iter_mut() {
             let is_old = sent.sent_at + GIVEN_UP_AFTER <= now;
             if sent.state == State::OnItsWay && sent.fragment.is_none() && is_old {
                 sent.state = State::GivenUp;
@@ -259,8 +253,8 @@ impl Flight {
 
     /// Up to where the receiver need wait for nothing, if that is more than it knows (RFC 3758, section 3.5).
     pub(super) fn forward(&self) -> Option<Tsn> {
-        let passed = self.sent.iter().take_while(|sent| matches!(sent.state, State::Arrived | State::GivenUp)).count();
-        let last = self.sent.iter().take(passed).rposition(|sent| sent.state == State::GivenUp)?;
+        let passed = self.sent.iter().take_while(|sent| matches!(sent.state, State::Arrived | State::GivenUp));
+        let (last, _) = passed.enumerate().filter(|(_, sent)| sent.state == State::GivenUp).last()?;
         Some(self.first.plus(last))
     }
 

@@ -83,10 +83,6 @@ impl Outbound {
         }
     }
 
-    pub(super) fn prefetch_rest(&self) {
-        self.flight.prefetch_ends();
-    }
-
     /// What the receiver said when it began.
     pub(super) fn set_receiver_bytes(&mut self, window: u32) {
         self.receiver_bytes = window as usize;

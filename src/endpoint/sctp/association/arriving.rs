@@ -166,11 +166,11 @@ impl Association {
 
     fn establish(&mut self, theirs: Init) {
         self.outbound.set_receiver_bytes(theirs.window);
-        self.state = State::Established(Box::new(Established {
+        self.state = State::Established(Established {
             tag: theirs.tag,
             inbound: Inbound::new(theirs.tsn),
             resets: Resets::new(self.ours.tsn, theirs.tsn),
-        }));
+        });
     }
 
     fn re_config(&mut self, value: &[u8]) {
