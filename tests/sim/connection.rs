@@ -35,6 +35,8 @@ pub struct Connection {
     /// Pages that closed their connection and said so.
     pub closed_pages: BTreeSet<u32>,
     pub visibility: Visibility,
+    /// When nothing that its page says of itself waited to leave.
+    pub has_said_all_at: Instant,
     /// When a datagram of its browser last arrived whole.
     pub heard_at: Instant,
     /// When one did that the server cannot have ignored.
@@ -87,6 +89,7 @@ impl Connection {
             page_ended: None,
             closed_pages: BTreeSet::new(),
             visibility: Visibility { is_hidden: false, since: now },
+            has_said_all_at: now,
             heard_at: now,
             surely_heard_at: now,
             answered_at: now,

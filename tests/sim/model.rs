@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use patchcord::{Channel, Data, Event, Limits, MESSAGE_BYTES_MAX, PeerId, Reason, SendOutcome};
 
-use crate::connection::{Connection, Visibility};
+use crate::connection::Connection;
 use crate::lane::Print;
 use crate::presence;
 use crate::session::control;
@@ -129,8 +129,9 @@ impl Model {
                 promise!(now < at + OPENING_MAX, "{peer} is back after its time");
                 connection.away_since = None;
                 connection.is_connected(now, page, from);
-                if connection.visibility.is_hidden {
-                    connection.visibility = Visibility { is_hidden: true, since: now };
+                // What it says of itself on this connection is still to come.
+                if connection.visibility.is_hidden || connection.visibility.since > connection.offered_at {
+                    connection.visibility.since = now;
                 }
                 self.live.insert(*peer, from.ip());
                 Ok(())

@@ -286,6 +286,14 @@ impl Page {
         waiting.is_some_and(|waiting| waiting == 0 || waiting + bytes <= most)
     }
 
+    /// Whether all that it said on `ctl` has left and was acknowledged or given up. A browser that is in the middle of a long
+    /// message can have nothing else leave.
+    pub fn has_said_all(&mut self) -> bool {
+        let id = self.browser.channel(CONTROL);
+        let waiting = id.and_then(|id| Some(self.browser.rtc.channel(id)?.buffered_amount()));
+        waiting == Some(0)
+    }
+
     fn has_all_channels(&self) -> bool {
         let with_session = self.session.is_none() || (self.browser.has_open("lt") && self.browser.has_open(CONTROL));
         self.browser.is_open() && with_session

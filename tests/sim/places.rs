@@ -70,7 +70,9 @@ impl Model {
         let connection = self.connection(peer)?;
         let (silent, most) = (now - connection.heard_at, presence::heard_within(connection));
         promise!(connection.is_here(), "{peer} is not still here");
-        promise!(silent < most, "{peer} is still here, and was not heard for {silent:?}");
+        // Who may have lost its address may still be heard from there.
+        let is_heard = silent < most || connection.is_replaced;
+        promise!(is_heard, "{peer} is still here, and was not heard for {silent:?}");
         Ok(())
     }
 

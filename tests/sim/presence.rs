@@ -13,7 +13,7 @@ const SILENCE_MIN: Duration = Duration::from_secs(10);
 /// A browser whose address changed may find its way back until then, or be taken for dead.
 const REBIND_MAX: Duration = Duration::from_secs(60);
 
-/// How long the server may not know yet that a page is hidden, or shown.
+/// How long the server may not know yet that a page is hidden, or shown, if the page can say so.
 const UNSEEN_MAX: Duration = Duration::from_secs(10);
 
 /// What a silent page may count on, and what we may: away is noticed between these.
@@ -46,7 +46,8 @@ pub const VISIBLE_SILENCE_MAX: Duration = VISIBLE.most;
 
 /// What the server knows of the page by its last datagram: for sure, or in doubt whatever is allowed.
 fn patience(connection: &Connection) -> Patience {
-    let is_known = connection.visibility.since + UNSEEN_MAX <= connection.surely_heard_at;
+    let is_known =
+        connection.visibility.since + UNSEEN_MAX <= connection.surely_heard_at.min(connection.has_said_all_at);
     match (connection.visibility.is_hidden, is_known) {
         (false, true) => VISIBLE,
         (true, true) => HIDDEN,

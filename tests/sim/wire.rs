@@ -116,8 +116,12 @@ impl World {
             visitor.page = None;
         }
         // Whatever the page said in answer is out now.
+        let peer = visitor.peer;
         if let Some(mut page) = visitor.page.take() {
             self.send_up(index, &mut page);
+            if let Some(peer) = peer.filter(|_| page.has_said_all()) {
+                self.model.connection(peer)?.has_said_all_at = self.now;
+            }
             self.visitors[index].page = Some(page);
         }
         self.rewake(index);
