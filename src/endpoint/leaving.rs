@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use slotmap::SlotMap;
+
 use super::connection::Ended;
 use super::control::Over;
 use super::id::ConnectionId;
@@ -55,6 +57,12 @@ impl Endpoint {
     /// A connection is over. Its peer is away or gone.
     pub(super) fn end(&mut self, id: ConnectionId, Ended { reason, may_return }: Ended) {
         let Some(mut connection) = self.connections.remove(id) else { return };
+        if self.connections.is_empty() {
+            // The places of a crowd that has left are given back. Ids begin anew with them, so nothing may know an old one.
+            self.connections = SlotMap::with_key();
+            self.unfinished.clear();
+            self.heard = ConnectionId::default();
+        }
         self.routes.remove_ufrag(connection.ufrag());
         for source in connection.sources() {
             self.routes.release(source, id);
